@@ -1,0 +1,65 @@
+"""Calibration: what a score means on this stream, from the stream's own background.
+
+A score counts by how many robust standard deviations it stands above what the stream usually gives:
+z = (value - median) / (1.4826 · MAD), over the last windows in which nothing was going on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+import numpy as np
+
+MAD_TO_SIGMA = 1.4826
+"""Makes the median absolute deviation estimate the standard deviation of normal data:
+1 / Φ⁻¹(3/4)."""
+WARM_UP = 12
+"""Windows of background needed before anything is said."""
+MEMORY = 900
+"""Windows of background remembered: 15 minutes at one a second."""
+LASTING = 300
+"""Windows in a row above `off` after which they are remembered as background too. The level is the
+background once it makes up half of what is remembered."""
+SIGMA_LEAST = 0.02
+"""Least spread assumed, in cosine: a frozen or synthetic background has next to none, and any
+change would then stand out without end."""
+
+
+class Background:
+    """The background of one query on one stream.
+
+    Args:
+        off: values with a z at or above this are events, and not learned as background unless
+            they last for `LASTING` windows.
+    """
+
+    def __init__(self, off: float) -> None:
+        self._off = off
+        self._values: deque[float] = deque(maxlen=MEMORY)
+        self._unlearned: list[float] = []
+
+    @property
+    def ready(self) -> bool:
+        return len(self._values) >= WARM_UP
+
+    def push(self, value: float) -> float:
+        """z of this value against the background before it; NaN while still warming up."""
+        z = self.z(value)
+        if math.isnan(z) or z < self._off:
+            self._values.append(value)
+            self._unlearned.clear()
+            return z
+        self._unlearned.append(value)
+        if len(self._unlearned) >= LASTING:
+            self._values.extend(self._unlearned)
+            self._unlearned.clear()
+        return z
+
+    def z(self, value: float) -> float:
+        if not self.ready:
+            return math.nan
+        values = np.fromiter(self._values, np.float64)
+        median = float(np.median(values))
+        sigma = MAD_TO_SIGMA * float(np.median(np.abs(values - median)))
+        return (value - median) / max(sigma, SIGMA_LEAST)

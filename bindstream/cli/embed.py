@@ -1,0 +1,162 @@
+"""bindstream embed: files to vectors, or to how well they answer words."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bindstream.cli.app import PARTIAL, app, errors, out
+from bindstream.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bindstream.embed_files import FileVectors
+    from bindstream.models.encoder import Model
+    from bindstream.records import ModalityName
+
+_HELP = """Embed files, and say how well they answer words.
+
+With --text: for each file the cosine to each text (the mean over its windows) and the share of
+each among the texts given. With --out: unit vectors as NPZ: `vectors` (windows, dim),
+`file_index` (which of `files` each is of), `files`, `model`.
+
+A FILE of - reads file names from standard input, @LIST from the file LIST, one a line. A file that
+cannot be read is reported, the rest goes on, and the exit code is 3.
+
+Examples:
+
+  bindstream embed bark.wav rain.flac --modality audio --text "a dog barks" --text rain
+
+  bindstream embed --json --modality vision --text fire photos/*.jpg
+
+  find sounds -name '*.wav' | bindstream embed - --modality audio --out sounds.npz
+"""
+
+
+@app.command(help=_HELP)
+def embed(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files, @LIST or -.")],
+    modality: Annotated[
+        str, typer.Option("--modality", "-m", help="vision, audio, thermal, depth or imu.")
+    ],
+    texts: Annotated[
+        list[str] | None, typer.Option("--text", "-t", help="Words; may be repeated.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option("--out", "-o", help="Write vectors, NPZ.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    model: Annotated[str, typer.Option(help="A model's name or directory.")] = "starter",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 …")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
+) -> None:
+    from bindstream.embed_files import FileError, embed_files
+    from bindstream.models import load_model
+
+    name = _modality(modality)
+    if to is not None and not to.absolute().parent.is_dir():
+        raise ConfigError(f"there is no folder {to.absolute().parent}.", fix="Make it first.")
+    if not texts and to is None:
+        raise ConfigError("there is nothing to do.", fix="Give --text WORDS or --out FILE.npz.")
+    wanted: tuple[ModalityName, ...] = (name, "text") if texts else (name,)
+    loaded = load_model(model, modalities=wanted, device=device, threads=threads)
+    scorer = _Scorer(loaded, name, texts or [])
+    scored: list[dict[str, Any]] = []
+    failed: list[dict[str, str]] = []
+    kept: list[FileVectors] = []
+    for result in embed_files(loaded, name, _listed(files)):
+        if isinstance(result, FileError):
+            failed.append({"file": str(result.file), "error": result.error})
+            errors.print(f"{result.file}: {result.error}", markup=False, highlight=False)
+            continue
+        scored.append(scorer.score(result))
+        if not as_json:
+            out.print(_line(scored[-1]), markup=False, highlight=False)
+        if to is not None:
+            kept.append(result)
+    if to is not None:
+        _save(to, kept, loaded)
+    if as_json:
+        about = {"name": loaded.name, "fingerprint": loaded.fingerprint}
+        said = {"model": about, "modality": name, "files": scored, "errors": failed}
+        typer.echo(json.dumps(said, indent=2, ensure_ascii=False))
+    if failed:
+        raise typer.Exit(PARTIAL)
+
+
+def _modality(given: str) -> ModalityName:
+    from bindstream.modalities import SENSORS
+
+    for name in SENSORS:
+        if name == given:
+            return name
+    raise ConfigError(
+        f"{given!r} is no modality of files.", fix=f"Choose one of {', '.join(SENSORS)}."
+    )
+
+
+def _listed(files: Iterable[str]) -> Iterator[Path]:
+    """The files named on the command line, in list files and on standard input, as they come."""
+    for name in files:
+        if name == "-":
+            yield from (Path(line.rstrip("\n")) for line in sys.stdin if line.strip())
+        elif name.startswith("@"):
+            try:
+                with open(name[1:], encoding="utf-8") as lines:
+                    yield from (Path(line.rstrip("\n")) for line in lines if line.strip())
+            except OSError as error:
+                raise ConfigError(
+                    f"the list cannot be read: {error.strerror}.", where=name[1:]
+                ) from None
+        else:
+            yield Path(name)
+
+
+class _Scorer:
+    """How well files answer the texts; says aloud which words the model does not know."""
+
+    def __init__(self, model: Model, modality: ModalityName, texts: list[str]) -> None:
+        self._model, self._modality, self._texts = model, modality, texts
+        self._vectors = model.encode_text(texts) if texts else None
+        for text in texts:
+            if unknown := model.unknown_words(text):
+                words = ", ".join(repr(word) for word in unknown)
+                errors.print(
+                    f"! {text!r}: the model has never seen {words}; its answer is a guess.",
+                    style="yellow",
+                    markup=False,
+                    highlight=False,
+                )
+
+    def score(self, result: FileVectors) -> dict[str, Any]:
+        said: dict[str, Any] = {"file": str(result.file), "windows": len(result.vectors)}
+        if self._vectors is None:
+            return said
+        cosines = (result.vectors @ self._vectors.T).mean(axis=0)
+        shares = self._model.probability(self._modality, cosines)
+        said["cosine"] = dict(zip(self._texts, cosines.tolist(), strict=True))
+        said["probability"] = dict(zip(self._texts, shares.tolist(), strict=True))
+        return said
+
+
+def _line(scored: dict[str, Any]) -> str:
+    windows = "1 window" if scored["windows"] == 1 else f"{scored['windows']} windows"
+    shares = sorted(scored.get("probability", {}).items(), key=lambda item: -item[1])
+    answers = [f"{text} {p:.0%} (cosine {scored['cosine'][text]:.3f})" for text, p in shares]
+    return f"{scored['file']}: {windows}" + ("; " + ", ".join(answers) if answers else "")
+
+
+def _save(to: Path, kept: list[FileVectors], model: Model) -> None:
+    import numpy as np
+
+    vectors = [result.vectors for result in kept]
+    with open(to, "wb") as file:
+        np.savez(
+            file,
+            vectors=np.concatenate(vectors) if vectors else np.zeros((0, model.dim), np.float32),
+            file_index=np.repeat(np.arange(len(kept)), [len(each) for each in vectors]),
+            files=np.array([str(result.file) for result in kept], dtype=np.str_),
+            model=np.array(model.fingerprint),
+        )

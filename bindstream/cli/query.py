@@ -1,0 +1,143 @@
+"""bindstream query: what a running pipeline watches for."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from bindstream.cli.app import app, errors, out
+from bindstream.cli.bus_options import (
+    AddressOption,
+    ClientOption,
+    ConfigOption,
+    KeysOption,
+    reach,
+)
+from bindstream.keys import OWN_CLIENT
+
+query_app = typer.Typer(
+    no_args_is_help=True, help="Add, list and remove what a running pipeline watches for."
+)
+app.add_typer(query_app, name="query")
+
+_ADD_HELP = """Watch for something else from now on, without a restart.
+
+Several TEXTs are phrasings of the same thing.
+
+Examples:
+
+  bindstream query add "glass breaking"
+
+  bindstream query add "a dog barks" "barking" --not "a door slams" --modality audio --on 6
+"""
+_LIST_HELP = """Show what is watched for.
+
+Examples:
+
+  bindstream query list
+
+  bindstream query list --json
+"""
+_REMOVE_HELP = """Stop watching for a query; its event, if one is going on, ends.
+
+Example:
+
+  bindstream query remove glass-breaking
+"""
+
+
+@query_app.command("add", help=_ADD_HELP)
+def add(
+    text: Annotated[list[str], typer.Argument(metavar="TEXT...", help="The words.")],
+    query_id: Annotated[
+        str | None, typer.Option("--id", help="Its name; made from the words if left out.")
+    ] = None,
+    negatives: Annotated[
+        list[str] | None, typer.Option("--not", help="What it is not; may be repeated.")
+    ] = None,
+    streams: Annotated[
+        list[str] | None, typer.Option("--stream", help="This stream alone; may be repeated.")
+    ] = None,
+    modalities: Annotated[
+        list[str] | None, typer.Option("--modality", help="This modality alone; repeatable.")
+    ] = None,
+    on: Annotated[float | None, typer.Option(help="An alert starts at this z.")] = None,
+    off: Annotated[float | None, typer.Option(help="An alert ends below this z.")] = None,
+    share: Annotated[
+        float | None, typer.Option(help="An alert needs the query to be so likely, 0 to 1.")
+    ] = None,
+    min_length: Annotated[
+        float | None, typer.Option(help="Shorter events say nothing, seconds.")
+    ] = None,
+    cooldown: Annotated[float | None, typer.Option(help="Silence after an alert, seconds.")] = None,
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    keys: KeysOption = None,
+    client: ClientOption = OWN_CLIENT,
+) -> None:
+    given = {
+        "id": query_id,
+        "text": text,
+        "negatives": negatives,
+        "streams": streams,
+        "modalities": modalities,
+        "on": on,
+        "off": off,
+        "share": share,
+        "min_length_s": min_length,
+        "cooldown_s": cooldown,
+    }
+    said = {key: value for key, value in given.items() if value is not None}
+    answer = _ask({"op": "query.add", "query": said}, config, address, keys, client)
+    for warning in answer.get("warnings", []):
+        errors.print(warning, style="yellow", markup=False, highlight=False)
+    out.print(f"Watching for {answer['id']}.", markup=False, highlight=False)
+
+
+@query_app.command("list", help=_LIST_HELP)
+def list_queries(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    keys: KeysOption = None,
+    client: ClientOption = OWN_CLIENT,
+) -> None:
+    queries = _ask({"op": "query.list"}, config, address, keys, client)["queries"]
+    if as_json:
+        typer.echo(json.dumps(queries, indent=2, ensure_ascii=False))
+        return
+    table = Table("id", "text", "not", "streams", "modalities", "on", "off")
+    for query in queries:
+        table.add_row(
+            query["id"],
+            escape(" | ".join(query["text"])),
+            escape(" | ".join(query["negatives"])),
+            ", ".join(query["streams"] or ["all"]),
+            ", ".join(query["modalities"] or ["all"]),
+            f"{query['on']:g}",
+            f"{query['off']:g}",
+        )
+    out.print(table)
+
+
+@query_app.command("remove", help=_REMOVE_HELP)
+def remove(
+    query_id: Annotated[str, typer.Argument(metavar="ID", help="As `query list` shows it.")],
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    keys: KeysOption = None,
+    client: ClientOption = OWN_CLIENT,
+) -> None:
+    _ask({"op": "query.remove", "id": query_id}, config, address, keys, client)
+    out.print(f"No longer watching for {query_id}.", markup=False, highlight=False)
+
+
+def _ask(request: dict[str, Any], config: Any, address: Any, keys: Any, client: str) -> Any:
+    from bindstream.control import ask
+
+    to = reach(config, keys, client)
+    return ask(address or to.control, request, timeout_s=30, keys=to.keys)

@@ -1,0 +1,217 @@
+"""bindstream run, bindstream demo: a pipeline from its beginning to its end."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bindstream.cli.app import FAILED, PARTIAL, app, errors, out
+from bindstream.cli.tables import latency_table, streams_table, verdicts_table
+from bindstream.errors import MissingPackageError
+
+if TYPE_CHECKING:
+    from bindstream.bus import Subscriber
+    from bindstream.config import Config
+    from bindstream.records import Alert
+    from nodes.supervisor import Supervisor
+
+_RUN_HELP = """Run a configuration until Ctrl-C, or until its recordings are over.
+
+At the end what is in flight is finished, and the accounts of each stream are shown. A second
+Ctrl-C ends at once. Exit code 1 if every stream failed, 3 if some did.
+
+Examples:
+
+  bindstream run configs/laptop.yaml
+
+  bindstream run configs/robot.yaml --seconds 60
+"""
+_DEMO_HELP = """Watch a made-up house with the starter model: no sensors needed.
+
+Made-up sensors perceive the same scripted events; alerts come from the real pipeline. At the end
+they are held against what really happened: exit code 0 only if most was found, at most one alarm
+was false, and every sensor had its part.
+
+Examples:
+
+  bindstream demo
+
+  bindstream demo --seed 7
+"""
+_LAST_WORDS_S = 0.5
+"""How long alerts may still take to arrive once everything is drained."""
+_KEPT = 1000
+"""Announcements kept: enough for the demonstration's verdict, and a run of months stays small."""
+
+
+@app.command(help=_RUN_HELP)
+def run(
+    config: Annotated[Path, typer.Argument(help="A YAML file; see configs/ for examples.")],
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="End after so long, in seconds.")
+    ] = None,
+) -> None:
+    from bindstream.config import load_config
+
+    ran = _run(load_config(config), seconds)
+    if ran.failed:
+        raise typer.Exit(FAILED if len(ran.failed) == ran.streams else PARTIAL)
+
+
+@app.command(help=_DEMO_HELP)
+def demo(
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="End after so long, in seconds.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Another house, in which the same happens.")
+    ] = None,
+) -> None:
+    from bindstream.config import load_config
+    from bindstream.demo import (
+        FALSE_MOST,
+        MOST,
+        contributors,
+        demo_config,
+        in_house,
+        passed,
+        verdicts,
+    )
+
+    config = load_config(demo_config())
+    if seed is not None:
+        config = in_house(config, seed)
+    ran = _run(config, seconds)
+    alerts = list(ran.alerts)
+    judged = verdicts(config, alerts, ran.start_ns)
+    out.print("\nHeld against what really happened:")
+    out.print(verdicts_table(judged, config))
+    for stream in config.streams:
+        helped = stream.name in contributors(judged, alerts)
+        out.print(
+            f"{'✓' if helped else '✗'} {stream.name} ({stream.modality})"
+            + ("" if helped else ": none of its alerts answered anything"),
+            highlight=False,
+        )
+    if not passed(config, judged, alerts):
+        errors.print(
+            f"Not as it should be: {MOST:.0%} of the events, at most {FALSE_MOST} false alarm and "
+            "a part by every sensor were expected.",
+            style="red",
+        )
+        raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class _Ran:
+    """A run that is over: its beginning (UTC ns), its latest announcements, what failed of it."""
+
+    start_ns: int
+    alerts: deque[Alert]
+    streams: int
+    failed: tuple[str, ...]
+
+
+def _run(config: Config, seconds: float | None) -> _Ran:
+    """Run until stopped or over."""
+    from bindstream.config import BusSinkConfig
+
+    try:
+        from nodes.supervisor import Supervisor
+    except ImportError as error:
+        raise MissingPackageError(
+            f"running needs {error.name}, which is not installed.",
+            fix="Run: pip install 'bindstream[all]'.",
+        ) from error
+    shown = any(sink.kind == "terminal" for sink in config.sinks)
+    # Alerts are shown by this process, an actor has no terminal: they come over the bus.
+    sinks = tuple(sink for sink in config.sinks if sink.kind not in ("terminal", "bus"))
+    config = config.model_copy(update={"sinks": (*sinks, BusSinkConfig(kind="bus"))})
+    out.print(f"Starting {len(config.streams)} streams …", highlight=False)
+    with _stopping() as stop, Supervisor(config) as supervisor:
+        out.print(
+            f"Listening for {len(config.queries)} queries. Bus {supervisor.address}, "
+            f"control {supervisor.control}. Ctrl-C ends it.",
+            highlight=False,
+        )
+        alerts = _watch(supervisor, stop, seconds, shown)
+        said = supervisor.status()
+    out.print(streams_table(said))
+    out.print(latency_table(said))
+    failed = tuple(name for name, stream in said["streams"].items() if _failed(stream))
+    return _Ran(supervisor.start_ns, alerts, len(config.streams), failed)
+
+
+def _failed(stream: dict[str, Any]) -> bool:
+    """Whether its process could not be started, or its source can never work."""
+    state = stream["intake"]["reader"]["state"] if "intake" in stream else ""
+    return bool(stream["failed"]) or state == "failed"
+
+
+@contextlib.contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set; the second of them ends the process at once."""
+    stop = threading.Event()
+
+    def first(number: int, _: object) -> None:
+        stop.set()
+        signal.signal(number, before[number])
+
+    before: dict[int, Any] = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, first)
+    try:
+        yield stop
+    finally:
+        for caught, handler in before.items():
+            signal.signal(caught, handler)
+
+
+def _watch(
+    supervisor: Supervisor, stop: threading.Event, seconds: float | None, shown: bool
+) -> deque[Alert]:
+    """Poll the run and show its alerts until it is over; drains it. Returns the latest ones."""
+    from bindstream.bus import Subscriber
+    from bindstream.keys import client_keys
+
+    keys = supervisor.config.bus.keys
+    own = client_keys(keys) if keys else None
+    alerts: deque[Alert] = deque(maxlen=_KEPT)
+    until_s = time.monotonic() + seconds if seconds else float("inf")
+    with Subscriber(supervisor.address, ["alert."], own) as subscriber:
+        while not stop.is_set() and not supervisor.ended and time.monotonic() < until_s:
+            supervisor.poll()
+            for warning in supervisor.news():
+                errors.print(f"! {warning}", style="yellow", markup=False, highlight=False)
+            alerts += _hear(subscriber, min(1.0, until_s - time.monotonic()), shown, stop)
+        supervisor.drain()
+        supervisor.poll()
+        alerts += _hear(subscriber, _LAST_WORDS_S, shown)
+    return alerts
+
+
+def _hear(
+    subscriber: Subscriber, seconds: float, shown: bool, stop: threading.Event | None = None
+) -> list[Alert]:
+    """The alerts of the next `seconds`, printed as they come if `shown`."""
+    from bindstream.records import Alert
+    from bindstream.sinks.terminal import line
+
+    heard: list[Alert] = []
+    end_s = time.monotonic() + seconds
+    while (left_s := end_s - time.monotonic()) > 0 and not (stop and stop.is_set()):
+        record = subscriber.receive(min(left_s, 0.2))
+        if isinstance(record, Alert):
+            heard.append(record)
+            if shown:
+                out.print(line(record))
+    return heard

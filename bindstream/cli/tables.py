@@ -1,0 +1,83 @@
+"""Tables of what a pipeline says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from bindstream.config import Config
+    from bindstream.scene import Verdict
+
+
+def streams_table(said: dict[str, Any]) -> Table:
+    """A line a stream: its device's state and its accounts."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("stream", "state", "captured", "embedded", "reused", "dropped", "pending"):
+        table.add_column(name, no_wrap=name == "stream")
+    table.add_column("note", overflow="fold")
+    for name, stream in said["streams"].items():
+        intake = stream.get("intake")
+        if intake is None:
+            why = stream.get("failed", "")
+            state = "[red]failed[/]" if why else "starting"
+            table.add_row(name, state, *[""] * 5, escape(why))
+            continue
+        reader, accounts = intake["reader"], intake["accounts"]
+        reasons = {why: n for why, n in accounts["dropped"].items() if n}
+        dropped = str(sum(reasons.values()))
+        if reasons:
+            dropped += " (" + ", ".join(f"{why} {n}" for why, n in reasons.items()) + ")"
+        notes = [stream.get("error"), reader["detail"], intake["void"]]
+        if stream["restarts"]:
+            notes.insert(0, f"restarted {stream['restarts']} times")
+        table.add_row(
+            name,
+            f"[{_STYLES.get(reader['state'], 'yellow')}]{reader['state']}[/]",
+            str(accounts["captured"]),
+            str(accounts["embedded"]),
+            str(accounts["reused"]),
+            dropped,
+            str(accounts["pending"]),
+            escape("; ".join(note for note in notes if note)),  # of drivers: anything
+        )
+    return table
+
+
+_STYLES = {"live": "green", "ended": "dim", "failed": "red", "stalled": "red"}
+
+
+def latency_table(said: dict[str, Any]) -> Table:
+    """A line a stage: how long windows spent in it."""
+    table = Table("stage", "windows", "median ms", "99th percentile ms", box=SIMPLE_HEAD)
+    for stage, times in said.get("match", {}).get("latency", {}).items():
+        table.add_row(stage, str(times["n"]), f"{times['p50']:.1f}", f"{times['p99']:.1f}")
+    return table
+
+
+def verdicts_table(verdicts: list[Verdict], config: Config) -> Table:
+    """A line a query: events found and missed, alerts without an event."""
+    words = {query.id: query.text[0] for query in config.queries}
+    table = Table("query", "found", "missed", "false alarms", box=SIMPLE_HEAD)
+    for verdict in verdicts:
+        table.add_row(
+            escape(words[verdict.query]),
+            _at(event.start_s for event in verdict.found),
+            f"[red]{_at(event.start_s for event in verdict.missed)}[/]",
+            f"[red]{len(verdict.false) or ''}[/]",
+        )
+    found, missed, false = (
+        sum(len(getattr(verdict, what)) for verdict in verdicts)
+        for what in ("found", "missed", "false")
+    )
+    table.add_section()
+    table.add_row("in all", f"{found} of {found + missed}", str(missed), str(false))
+    return table
+
+
+def _at(times_s: Iterable[float]) -> str:
+    return ", ".join(f"{t:.0f} s" for t in times_s)

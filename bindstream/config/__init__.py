@@ -1,0 +1,34 @@
+"""Configurations: what a YAML file may say, and what is wrong with one that says it wrongly."""
+
+from __future__ import annotations
+
+from bindstream.config.check import check_config, json_schema, load_config
+from bindstream.config.problem import Problem
+from bindstream.config.query import QueryConfig
+from bindstream.config.schema import (
+    BusConfig,
+    Config,
+    ModelConfig,
+    PlacementConfig,
+    RayConfig,
+    StreamConfig,
+)
+from bindstream.config.sinks import BusSinkConfig, JsonlSinkConfig, SinkConfig, TerminalSinkConfig
+
+__all__ = [
+    "BusConfig",
+    "BusSinkConfig",
+    "Config",
+    "JsonlSinkConfig",
+    "ModelConfig",
+    "PlacementConfig",
+    "Problem",
+    "QueryConfig",
+    "RayConfig",
+    "SinkConfig",
+    "StreamConfig",
+    "TerminalSinkConfig",
+    "check_config",
+    "json_schema",
+    "load_config",
+]

@@ -1,0 +1,56 @@
+"""Files and folders a configuration names: resolved against its own folder, and looked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from bindstream.config.schema import Config, ModelConfig
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def resolve_paths(config: Config, folder: Path) -> Config:
+    """The same configuration with every relative path made absolute, starting from `folder`."""
+    streams = tuple(
+        stream.model_copy(update={"source": _resolved(stream.source, folder)})
+        for stream in config.streams
+    )
+    return config.model_copy(
+        update={
+            "streams": streams,
+            "model": _resolved(config.model, folder),
+            "bus": _resolved(config.bus, folder),
+            "sinks": tuple(_resolved(sink, folder) for sink in config.sinks),
+        }
+    )
+
+
+def missing_paths(section: BaseModel, folder: Path) -> Iterator[tuple[str, Path]]:
+    """Keys of a section that name files or folders which are not there.
+
+    Devices are not looked for: they come and go, and a reader waits for them.
+    """
+    for key, path in _paths(section, folder):
+        if not path.exists() and Path("/dev") not in path.parents:
+            yield key, path
+
+
+def _paths(section: BaseModel, folder: Path) -> Iterator[tuple[str, Path]]:
+    for key in type(section).model_fields:
+        value = getattr(section, key)
+        if isinstance(value, Path):
+            yield key, folder.resolve() / value.expanduser()
+    if isinstance(section, ModelConfig) and "/" in section.name:
+        yield "name", folder.resolve() / Path(section.name).expanduser()
+
+
+def _resolved(section: M, folder: Path) -> M:
+    update = {
+        key: str(path) if isinstance(getattr(section, key), str) else path
+        for key, path in _paths(section, folder)
+    }
+    return section.model_copy(update=update) if update else section

@@ -1,0 +1,109 @@
+"""A query: words to watch for, and the rule that turns scores into alerts."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from bindstream.config.section import Section
+from bindstream.records import ModalityName
+
+NAME = r"^[a-z0-9_-]+$"
+"""Names of streams and queries: they are parts of bus topics and file names."""
+LONGEST_NAME = 64
+SILENCE_S = 5.0
+"""An event ends when its stream has said nothing for this long, or its clock jumped this far."""
+
+
+def _as_tuple(value: Any) -> Any:
+    """One phrase or name may stand where a list of them may."""
+    return (value,) if isinstance(value, str) else value
+
+
+Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+Name = Annotated[str, StringConstraints(pattern=NAME, max_length=LONGEST_NAME)]
+Phrases = Annotated[tuple[Phrase, ...], BeforeValidator(_as_tuple)]
+Names = Annotated[tuple[Name, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+Sensors = Annotated[tuple[ModalityName, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+
+
+def id_from(text: str) -> str:
+    """A query's id made from its words: "Glass breaking!" gives "glass-breaking".
+
+    Words without Latin letters give "query-" and six hexadecimal digits of their SHA-256.
+    """
+    slug = re.sub(r"[^a-z0-9]+", "-", text.lower())[:LONGEST_NAME].strip("-")
+    return slug or "query-" + hashlib.sha256(text.encode()).hexdigest()[:6]
+
+
+class QueryConfig(Section):
+    """What to watch for, in words, and when to speak up.
+
+    `on` and `off` are levels of `Score.z`: robust standard deviations above the stream's own
+    background. An alert starts at `on` and ends below `off`, which keeps one event one alert.
+    `share` is how likely an explanation of the window the query must be to start one.
+    """
+
+    id: Name = Field(default="", description="names the query on the bus; made from its words")
+    text: Annotated[Phrases, Field(min_length=1)] = Field(
+        description="the words, or several phrasings of the same thing"
+    )
+    negatives: Phrases = Field(
+        default=(), description="what it is not: sounds or sights it is easily mistaken for"
+    )
+    streams: Names | None = Field(default=None, description="only these streams; all if left out")
+    modalities: Sensors | None = Field(
+        default=None, description="only streams of these modalities; all if left out"
+    )
+    on: float = Field(default=3.0, gt=0, le=100, description="an alert starts at this z")
+    off: float = Field(default=1.5, ge=-10, le=100, description="an alert ends below this z")
+    share: float = Field(
+        default=0.3,
+        ge=0,
+        le=1,
+        description="an alert needs the query to be so likely among itself, its negatives and what "
+        "else the model knows of this modality",
+    )
+    min_length_s: float = Field(
+        default=0.0, ge=0, le=3600, description="shorter events say nothing, seconds"
+    )
+    cooldown_s: float = Field(
+        default=5.0, ge=0, le=86400, description="silence after an alert, seconds"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive_id(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("id") is not None:
+            return data
+        words = _as_tuple(data.get("text"))
+        first = next((w for w in words if isinstance(w, str)), "") if _is_list(words) else ""
+        rest = {key: value for key, value in data.items() if key != "id"}
+        return {**rest, "id": id_from(first)}
+
+    @field_validator("modalities")
+    @classmethod
+    def _sensors_only(cls, modalities: tuple[ModalityName, ...] | None) -> Any:
+        if modalities and "text" in modalities:
+            raise PydanticCustomError(
+                "not_a_sensor", "text is what queries are made of, no stream has it"
+            )
+        return modalities
+
+    @model_validator(mode="after")
+    def _levels(self) -> QueryConfig:
+        if self.off >= self.on:
+            raise PydanticCustomError(
+                "levels",
+                "off ({off}) must be below on ({on}): an alert ends lower than it starts",
+                {"on": self.on, "off": self.off},
+            )
+        return self
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple))

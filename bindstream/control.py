@@ -1,0 +1,120 @@
+"""Control of a running pipeline: questions and answers in msgpack over ZeroMQ REQ/REP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import zmq
+
+from bindstream.bus import (
+    MESSAGE_MOST,
+    bind,
+    connect,
+    make_client,
+    make_server,
+    refuse_open_door,
+    serve_curve,
+)
+from bindstream.errors import BindstreamError, BusError
+from bindstream.keys import ClientKeys, server_keys
+
+Request = dict[str, Any]
+Answer = dict[str, Any]
+
+
+class ControlServer:
+    """Answers requests with `handle`, in a thread of its own, one at a time.
+
+    Any error of `handle` becomes the answer `{"error": …}`; so does a request that cannot be read.
+    """
+
+    def __init__(
+        self, address: str, handle: Callable[[Request], Answer], keys_folder: Path | None = None
+    ) -> None:
+        keys = server_keys(keys_folder) if keys_folder else None
+        refuse_open_door(address, keys)
+        self._handle = handle
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._authenticator = serve_curve(self._context, keys) if keys else None
+        socket = self._context.socket(zmq.REP)
+        try:
+            make_server(socket, keys)
+            socket.linger = 0
+            socket.setsockopt(zmq.MAXMSGSIZE, MESSAGE_MOST)
+            self.address = bind(socket, address)
+        except BaseException:
+            socket.close()
+            self._end()
+            raise
+        self._thread = threading.Thread(
+            target=self._serve, args=(socket,), name="control", daemon=True
+        )
+        self._thread.start()
+
+    def _serve(self, socket: zmq.Socket[bytes]) -> None:
+        try:
+            while True:
+                socket.send(self._answer(socket.recv_multipart()[0]))
+        except zmq.ZMQError:
+            pass  # the context was terminated: that is how `close` ends it
+        finally:
+            socket.close()
+
+    def _answer(self, data: bytes) -> bytes:
+        try:
+            request = msgspec.msgpack.decode(data, type=Request)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            return msgspec.msgpack.encode({"error": f"this request cannot be read: {error}."})
+        try:
+            return msgspec.msgpack.encode(self._handle(request))
+        except BindstreamError as error:
+            return msgspec.msgpack.encode({"error": str(error)})
+        except Exception as error:  # one request that fails must not end the service
+            what = f"{type(error).__name__}: {error}"
+            return msgspec.msgpack.encode({"error": f"this request failed: {what}."})
+
+    def _end(self) -> None:
+        if self._authenticator is not None:
+            self._authenticator.stop()
+        self._context.term()
+
+    def close(self) -> None:
+        self._end()
+        self._thread.join(timeout=2)
+
+
+def ask(
+    address: str, request: Request, *, timeout_s: float = 10, keys: ClientKeys | None = None
+) -> Answer:
+    """Ask a running pipeline. Blocks for up to `timeout_s`.
+
+    Raises:
+        BusError: nobody answers there, or the answer is an error.
+    """
+    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.REQ)
+    try:
+        make_client(socket, keys)
+        connect(socket, address)
+        socket.send(msgspec.msgpack.encode(request))
+        if not socket.poll(round(timeout_s * 1000)):
+            raise BusError(
+                f"no answer within {timeout_s:g} s.",
+                where=address,
+                fix="Is `bindstream run` up, with this control address and these keys?",
+            )
+        answer = msgspec.msgpack.decode(socket.recv(), type=Answer)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise BusError(
+            f"what answers is no bindstream: {error}.",
+            where=address,
+            fix="Give the address of `bus.control`.",
+        ) from None
+    finally:
+        socket.close(linger=0)
+    if "error" in answer:
+        raise BusError(str(answer["error"]))
+    return answer

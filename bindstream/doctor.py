@@ -1,0 +1,204 @@
+"""What a machine needs to run bindstream, tried for real: each check says what it found."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from bindstream.config import Config
+from bindstream.devices import list_devices
+from bindstream.errors import BindstreamError
+
+OLDEST_PYTHON = (3, 10)
+SHARED_MEMORY = Path("/dev/shm")
+
+State = Literal["ok", "warning", "failed"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found; `fix` is the way out ("" if none is needed).
+
+    "failed" means that bindstream cannot run as asked; "warning" that something it could do, it
+    cannot do here.
+    """
+
+    name: str
+    state: State
+    found: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class _Extra:
+    """Modules an optional part is made of, and the kinds of sources that cannot do without."""
+
+    modules: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
+    always: bool = False
+
+
+_EXTRAS = {
+    "model": _Extra(("torch", "safetensors", "tokenizers", "kaldi_native_fbank"), always=True),
+    "ray": _Extra(("ray", "psutil"), always=True),
+    "camera": _Extra(("cv2", "av"), kinds=("camera", "thermal", "depth")),
+    "microphone": _Extra(("sounddevice", "soundfile", "soxr"), kinds=("microphone",)),
+    "imu": _Extra(("serial",), kinds=("imu",)),
+}
+
+
+def examine(config: Config | None, ray: Callable[[], str] | None = None) -> Iterator[Finding]:
+    """All checks, one after the other; those of a configuration if one is given.
+
+    Args:
+        ray: starts and stops Ray and says what it found; raises if it cannot. Left out where
+            there is no Ray.
+    """
+    yield _python()
+    kinds = {_kind_of(s.source) for s in config.streams} if config else set()
+    for extra in _EXTRAS:
+        yield _packages(extra, kinds)
+    yield _tried("torch", _torch, "Install the torch build made for this machine.")
+    name = config.model.name if config else "starter"
+    device = config.model.device if config else "auto"
+    yield _tried(f"model {name}", lambda: _model(name, device), "Install or copy the model again.")
+    store_mb = config.ray.object_store_mb if config else 256
+    yield _shared_memory(store_mb)
+    if ray is not None:
+        yield _tried("Ray", ray, "See the newest folder in /tmp/ray for Ray's own logs.")
+    for address in _addresses(config):
+        yield _port(address)
+    yield _devices()
+
+
+def _kind_of(source: object) -> str:
+    return str(getattr(source, "kind", ""))
+
+
+def _python() -> Finding:
+    found = f"{platform.python_version()} on {platform.machine()}, {platform.platform()}"
+    if sys.version_info < OLDEST_PYTHON:
+        return Finding("Python", "failed", found, "Install Python 3.10 or newer.")
+    return Finding("Python", "ok", found)
+
+
+def _packages(extra: str, kinds: set[str]) -> Finding:
+    part = _EXTRAS[extra]
+    absent = [name for name in part.modules if importlib.util.find_spec(name) is None]
+    if not absent:
+        versions = ", ".join(f"{name} {_version(name)}" for name in part.modules)
+        return Finding(f"packages: {extra}", "ok", versions)
+    needed = part.always or bool(kinds & set(part.kinds))
+    return Finding(
+        f"packages: {extra}",
+        "failed" if needed else "warning",
+        f"not installed: {', '.join(absent)}",
+        f"Run: pip install 'bindstream[{extra}]'",
+    )
+
+
+def _version(module: str) -> str:
+    names = metadata.packages_distributions().get(module, [module])
+    try:
+        return metadata.version(names[0])
+    except metadata.PackageNotFoundError:
+        return "?"
+
+
+def _tried(name: str, check: Callable[[], str], fix: str) -> Finding:
+    """A check that anything may come out of: libraries fail in their own ways."""
+    try:
+        return Finding(name, "ok", check())
+    except BindstreamError as error:
+        return Finding(
+            name, "failed", f"{error.where}: {error.what}".lstrip(": "), error.fix or fix
+        )
+    except Exception as error:
+        return Finding(name, "failed", f"{type(error).__name__}: {error}", fix)
+
+
+def _torch() -> str:
+    """A real product on each device: a build without its kernels is only found so."""
+    import numpy as np
+    import torch
+
+    numbers = np.arange(16, dtype=np.float32).reshape(4, 4)
+    found = [f"{torch.__version__}, {torch.get_num_threads()} threads, product on the CPU right"]
+    devices = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    for device in devices:
+        there = torch.from_numpy(numbers).to(device)
+        if not np.array_equal((there @ there).cpu().numpy(), numbers @ numbers):
+            raise ArithmeticError(f"a 4 × 4 product is wrong on {device}")
+        if device != "cpu":
+            about = torch.cuda.get_device_properties(device)
+            arch = f"sm_{about.major}{about.minor}"
+            built = " ".join(torch.cuda.get_arch_list())
+            found.append(f"{about.name} ({arch}; this torch is built for {built}) right")
+    if len(devices) == 1:
+        found.append("no CUDA")
+    return "; ".join(found)
+
+
+def _model(name: str, device: str) -> str:
+    """Every tower's golden vectors."""
+    from bindstream.models import load_model
+    from bindstream.models.golden import LEAST_COSINE
+
+    model = load_model(name, device=device)
+    cosines = model.check()
+    wrong = {m: c for m, c in cosines.items() if not c >= LEAST_COSINE}
+    if wrong:
+        said = ", ".join(f"{m} {c:.4f}" for m, c in wrong.items())
+        raise ArithmeticError(f"golden vectors differ (cosine below {LEAST_COSINE}): {said}")
+    return f"{model.name} {model.fingerprint}: golden vectors right for {', '.join(cosines)}"
+
+
+def _shared_memory(store_mb: int) -> Finding:
+    if not SHARED_MEMORY.is_dir():
+        return Finding("shared memory", "warning", f"there is no {SHARED_MEMORY}")
+    free_mb = shutil.disk_usage(SHARED_MEMORY).free // 2**20
+    found = f"{free_mb} MiB free in {SHARED_MEMORY}, Ray takes {store_mb}"
+    if free_mb < store_mb:
+        fix = "Give the container --shm-size=1g, or lower ray.object_store_mb (75 at least)."
+        return Finding("shared memory", "warning", f"{found}: Ray will use the disk", fix)
+    return Finding("shared memory", "ok", found)
+
+
+def _addresses(config: Config | None) -> list[str]:
+    from bindstream.config import BusConfig
+
+    bus = config.bus if config else BusConfig()
+    return [bus.address, bus.inbound, bus.control]
+
+
+def _port(address: str) -> Finding:
+    name = f"port {address}"
+    if not address.startswith("tcp://"):
+        return Finding(name, "ok", "no TCP port")
+    host, _, port = address.removeprefix("tcp://").rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("" if host == "*" else host, int(port)))
+        except OSError as error:
+            fix = "Stop what uses it (`bindstream status` says if it is bindstream), or change it."
+            return Finding(name, "failed", f"cannot be bound: {error.strerror}", fix)
+    return Finding(name, "ok", "free")
+
+
+def _devices() -> Finding:
+    listed = list_devices()
+    found = ", ".join(f"{d.kind} {d.name!r}" for d in listed.found) or "none found"
+    if listed.unseen:
+        return Finding("devices", "warning", f"{found}; {'; '.join(listed.unseen)}")
+    return Finding("devices", "ok", found)

@@ -1,0 +1,80 @@
+"""Sound to mel frames: 2 s of 16 kHz mono to the (1, 128, 204) picture the audio tower reads."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bindstream.errors import DataError, MissingPackageError
+
+RATE_HZ = 16000
+WINDOW_SAMPLES = 2 * RATE_HZ
+LEAST_SAMPLES = 400  # one 25 ms frame
+BINS, FRAMES = 128, 204  # 2 s give 198 frames; the tower's patches want 204
+MEAN, STD = -4.268, 9.138  # of AudioSet's mel frames, as ImageBind was trained
+LOUDEST = 4.0  # full scale is 1; resamplers overshoot a little, forgotten int16 scaling a lot
+
+
+def filterbank(wave: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Kaldi log-mel filterbank of one window: (1, 128, 204) float32, normalised.
+
+    Mean removed; 25 ms Hann frames every 10 ms, 128 bins, no dither, no energy; padded with 0 to
+    204 frames and only then normalised (the order of ImageBind's published code). Takes about 3 ms.
+
+    Args:
+        wave: (n,) float in [-1, 1], 16 kHz mono, n >= 400. Samples after the first 2 s are cut;
+            a shorter wave is padded.
+
+    Raises:
+        DataError: wrong shape, dtype or scale, NaN, or under 25 ms.
+        MissingPackageError: kaldi-native-fbank is not installed.
+    """
+    wave = _checked(np.asarray(wave))[:WINDOW_SAMPLES]
+    try:
+        import kaldi_native_fbank as knf
+    except ImportError as error:
+        raise MissingPackageError(
+            "Mel frames need kaldi-native-fbank, which is not installed.",
+            fix="Run: pip install 'bindstream[model]'.",
+        ) from error
+
+    options = knf.FbankOptions()
+    options.frame_opts.samp_freq = RATE_HZ
+    options.frame_opts.window_type = "hanning"
+    options.frame_opts.dither = 0
+    options.mel_opts.num_bins = BINS
+    options.htk_compat = True
+    options.use_energy = False
+    bank = knf.OnlineFbank(options)
+    bank.accept_waveform(RATE_HZ, wave - wave.mean())
+    bank.input_finished()
+
+    mel = np.zeros((BINS, FRAMES), np.float32)
+    for index in range(bank.num_frames_ready):
+        mel[:, index] = bank.get_frame(index)
+    return ((mel - np.float32(MEAN)) / np.float32(STD))[None]
+
+
+def _checked(wave: NDArray[np.floating]) -> NDArray[np.float32]:
+    if wave.ndim != 1:
+        raise DataError(
+            f"Sound has shape {wave.shape}, one channel (n,) is needed.",
+            fix="Average the channels first.",
+        )
+    if wave.dtype.kind != "f":
+        raise DataError(
+            f"Sound is {wave.dtype}, float32 in [-1, 1] is needed.",
+            fix="Divide int16 samples by 32768.",
+        )
+    if len(wave) < LEAST_SAMPLES:
+        raise DataError(
+            f"Sound of {len(wave)} samples is too short, {LEAST_SAMPLES} (25 ms) are needed."
+        )
+    peak = float(np.abs(wave).max())
+    if not np.isfinite(peak):
+        raise DataError("Sound holds NaN or infinity.")
+    if peak > LOUDEST:
+        raise DataError(
+            f"Sound reaches {peak:g}, full scale is 1.", fix="Divide int16 samples by 32768."
+        )
+    return wave.astype(np.float32)

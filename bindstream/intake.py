@@ -1,0 +1,163 @@
+"""The sensor side of one stream: read, cut into windows, make model inputs, keep the accounts."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter, deque
+from dataclasses import dataclass
+from pathlib import Path
+
+from bindstream.accounts import Accounts, Ledger
+from bindstream.clock import Clock
+from bindstream.config import StreamConfig
+from bindstream.features import features_for
+from bindstream.features.depth import DepthGeometry
+from bindstream.modalities import MODALITIES
+from bindstream.records import Window
+from bindstream.sources import Source, SourceContext
+from bindstream.sources.reader import Reader, ReaderHealth
+from bindstream.sources.registry import open_source
+from bindstream.windows import Windower
+
+IDLE_S = 0.5
+"""A live source that said nothing for this long is idle: its windows then close by the clock. While
+it speaks they close by its own readings, however long those take to arrive."""
+
+REOPEN_S = 10.0
+"""A live source that said nothing for this long is opened again; drivers that know better, such as
+those of network cameras, give up sooner by themselves."""
+
+
+@dataclass(frozen=True)
+class IntakeHealth:
+    """What one stream's sensor side can say of itself.
+
+    `refused` counts readings that were late, duplicate, invalid, or from a clock that jumped;
+    `void` is the reason of the latest window that could not be used.
+    """
+
+    reader: ReaderHealth
+    accounts: Accounts
+    refused: dict[str, int]
+    void: str
+    notes: dict[str, int]
+
+
+class Intake:
+    """Turns one configured stream into windows ready to be embedded.
+
+    Args:
+        config: the stream.
+        clock: this host's.
+        start_ns: the run's nominal beginning, UTC ns; a recording's time starts there.
+        ledger: path of the stream's ledger, or None to keep it in memory.
+    """
+
+    def __init__(
+        self, config: StreamConfig, clock: Clock, start_ns: int, ledger: Path | None = None
+    ) -> None:
+        self.config = config
+        self.clock = clock
+        self.ledger = Ledger(ledger)
+        modality = MODALITIES[config.modality]
+        # An earlier process of this run had readings up to the end of its last window; the windows
+        # that were still open then reach back by one window more.
+        resume_ns = max(self.ledger.end_ns - round(modality.window_s * 1e9), 0)
+        self._context = SourceContext(config.name, config.modality, clock, start_ns, resume_ns)
+        self._source: Source | None = None
+        self._windower = Windower(
+            config.name,
+            config.modality,
+            window_s=config.window_s,
+            hop_s=config.hop_s,
+            lateness_s=config.source.lateness_s,
+            seq=self.ledger.next_seq,
+            after_ns=self.ledger.end_ns,
+        )
+        chosen = config.features
+        self._features = features_for(
+            config.modality,
+            config.name,
+            span_c=chosen.span_c,
+            geometry=DepthGeometry(chosen.baseline_m, chosen.focal_px, chosen.disparity_scale),
+        )
+        self._closed: deque[Window] = deque()
+        self._void = ""
+        self._flushed = False
+        self._reader = Reader(self._make, stale_s=REOPEN_S)
+
+    def _make(self) -> Source:
+        self._source = open_source(self.config.source, self._context)
+        return self._source
+
+    @property
+    def recorded(self) -> bool:
+        """True once a recording is open: its time comes from the file, not from the clock."""
+        return self._source is not None and self._source.recorded
+
+    @property
+    def silent(self) -> bool:
+        """True while a live source says nothing for longer than its modality allows."""
+        stale_s = MODALITIES[self.config.modality].stale_s
+        return not self.recorded and self._reader.health().silent_s > stale_s
+
+    def start(self) -> None:
+        self._reader.start()
+
+    def poll(self, timeout_s: float) -> list[Window]:
+        """Up to four closed windows, as model inputs, oldest first.
+
+        Waits up to `timeout_s` for readings if none is at hand. Each window is counted as captured;
+        void ones are settled here and do not come out.
+        """
+        if not self._closed:
+            self._cut(timeout_s)
+        ready = (self._ready(self._closed.popleft()) for _ in range(min(4, len(self._closed))))
+        return [window for window in ready if window is not None]
+
+    def _cut(self, timeout_s: float) -> None:
+        samples = self._reader.take(timeout_s)
+        unheard_ns = self._windower.unheard_ns
+        for sample in samples:
+            self._closed += self._windower.push(sample)
+        if self._reader.ended:
+            if not self._flushed:
+                self._flushed = True
+                self._closed += self._windower.flush()
+        elif not self.recorded and self._reader.health().silent_s > IDLE_S:
+            self._closed += self._windower.due(self.clock.now_ns())
+        self.ledger.add_unheard(self._windower.unheard_ns - unheard_ns)
+
+    def _ready(self, window: Window) -> Window | None:
+        closed_ns = self.clock.now_ns()
+        self.ledger.capture(window.seq, window.end_ns)
+        try:
+            window = self._features.push(window)
+        except Exception:
+            self.ledger.settle(window.seq, "failed")  # or it would be pending for ever
+            raise
+        if window.void:
+            self._void = window.void
+            self.ledger.settle(window.seq, "void")
+            return None
+        stages = {**window.stages, "closed": closed_ns, "features": self.clock.now_ns()}
+        return dataclasses.replace(window, stages=stages)
+
+    @property
+    def ended(self) -> bool:
+        """True once a recording is over and its last windows were handed out."""
+        return self._reader.ended and self._flushed and not self._closed
+
+    def health(self) -> IntakeHealth:
+        notes = getattr(self._source, "notes", None)
+        refused: Counter[str] = self._windower.counts
+        return IntakeHealth(
+            reader=self._reader.health(),
+            accounts=self.ledger.read(),
+            refused=dict(refused),
+            void=self._void,
+            notes=notes() if callable(notes) else {},
+        )
+
+    def stop(self) -> None:
+        self._reader.stop()

@@ -1,0 +1,185 @@
+"""Text to token ids: start token, words, end token, padded with 0 to 77."""
+
+from __future__ import annotations
+
+import gzip
+import html
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+import tokenizers
+from numpy.typing import NDArray
+from tokenizers import models, normalizers, pre_tokenizers
+
+from bindstream.errors import DataError, ModelError
+from bindstream.modalities import MODALITIES
+
+CONTEXT = MODALITIES["text"].model_input[0]
+CLIP_MERGES = 48894  # of CLIP's published list; 49,408 tokens less 512 letters and 2 marks
+WORD_END = "</w>"
+START, END, PAD, UNKNOWN = "<|startoftext|>", "<|endoftext|>", "[PAD]", "[UNK]"
+
+
+class Tokenizer:
+    """A `tokenizers` tokenizer whose vocabulary has CLIP's start and end tokens.
+
+    Args:
+        inner: turns text into ids without start or end token.
+        trained_words: lower-case words the text tower was trained on; None where it was trained on
+            text at large, so that no word can be called unknown.
+
+    Raises:
+        ModelError: the vocabulary has no start or no end token.
+    """
+
+    def __init__(
+        self, inner: tokenizers.Tokenizer, trained_words: Collection[str] | None = None
+    ) -> None:
+        start, end = inner.token_to_id(START), inner.token_to_id(END)
+        if start is None or end is None:
+            raise ModelError(
+                f"The tokenizer has no {START} or no {END} token.",
+                where="tokenizer.json",
+                fix="Use the tokenizer that the text tower was trained with.",
+            )
+        inner.no_truncation()
+        inner.no_padding()
+        self._inner = inner
+        self._start: int = start
+        self.end_id: int = end
+        self._words = None if trained_words is None else frozenset(trained_words)
+
+    @property
+    def vocabulary(self) -> int:
+        """The number of token ids."""
+        size: int = self._inner.get_vocab_size()
+        return size
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """(n, 77) int64 ids. The end token is kept on text of over 75 tokens; its tail is not.
+
+        Raises:
+            DataError: a text is not a str.
+        """
+        ids = np.zeros((len(texts), CONTEXT), np.int64)
+        for row, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise DataError(f"{text!r} is not text.")
+            words = self._inner.encode(_plain(text), add_special_tokens=False).ids[: CONTEXT - 2]
+            whole = [self._start, *words, self.end_id]
+            ids[row, : len(whole)] = whole
+        return ids
+
+    def unknown_words(self, text: str) -> list[str]:
+        """The words of `text` that the model was never trained on, in order, each once.
+
+        They carry no meaning for the model: a query made of them alone answers to nothing.
+        """
+        if self._words is None:
+            return []
+        found = [word for word in _words(self._inner, _plain(text)) if word not in self._words]
+        return list(dict.fromkeys(found))
+
+    def to_json(self) -> str:
+        """The content of tokenizer.json (the trained words live in model.json)."""
+        content: str = self._inner.to_str(pretty=True)
+        return content
+
+    @classmethod
+    def load(cls, path: Path, trained_words: Collection[str] | None = None) -> Tokenizer:
+        """Read tokenizer.json, as Hugging Face's tokenizers write it.
+
+        Raises:
+            ModelError: it cannot be read, or has no start or no end token.
+        """
+        try:
+            inner = tokenizers.Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises bare Exception for all that goes wrong
+            raise ModelError(
+                f"The tokenizer cannot be read ({error}).",
+                where=str(path),
+                fix="Copy the model directory again.",
+            ) from error
+        return cls(inner, trained_words)
+
+
+def word_tokenizer(words: Collection[str]) -> Tokenizer:
+    """A tokenizer of whole lower-case words, for a text tower trained on `words` alone.
+
+    Accents, punctuation and a trailing 's are taken off; other words become [UNK]. Id 0 pads.
+
+    Raises:
+        DataError: a word would not come out of the tokenizer as it went in.
+    """
+    tokens = [PAD, UNKNOWN, START, END, *sorted(set(words))]
+    inner = tokenizers.Tokenizer(
+        models.WordLevel({token: index for index, token in enumerate(tokens)}, unk_token=UNKNOWN)
+    )
+    inner.normalizer = normalizers.Sequence(
+        [
+            normalizers.NFKD(),
+            normalizers.StripAccents(),
+            normalizers.Lowercase(),
+            normalizers.Replace(tokenizers.Regex(r"['’]s\b"), ""),
+            normalizers.Replace(tokenizers.Regex(r"['’]"), ""),
+            normalizers.Replace(tokenizers.Regex(r"[^\w\s]|_"), " "),
+        ]
+    )
+    inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    for word in words:
+        if _words(inner, word) != [word]:
+            raise DataError(
+                f"{word!r} is not one lower-case word: it is read as {_words(inner, word)}."
+            )
+    return Tokenizer(inner, words)
+
+
+def clip_tokenizer(merges: Path | str) -> Tokenizer:
+    """CLIP's byte-pair tokenizer, from its published list of merges.
+
+    Args:
+        merges: bpe_simple_vocab_16e6.txt.gz of openai/CLIP (also in ImageBind's repository).
+
+    Raises:
+        ModelError: the file cannot be read or is not that list.
+    """
+    try:
+        with gzip.open(merges, "rt", encoding="utf-8") as file:
+            lines = [line.split() for line in file.read().split("\n")[1 : CLIP_MERGES + 1]]
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise _no_merges(merges, f"The merges cannot be read ({error}).") from error
+    pairs = [(line[0], line[1]) for line in lines if len(line) == 2]
+    if len(pairs) != CLIP_MERGES:
+        raise _no_merges(merges, f"The file holds {len(pairs)} merges, {CLIP_MERGES} are due.")
+    # CLIP numbers its 256 bytes in this order: printable ones first, then the others.
+    letters = [chr(c) for c in (*range(33, 127), *range(161, 173), *range(174, 256))]
+    letters += [chr(256 + index) for index in range(256 - len(letters))]
+    tokens = [*letters, *(c + WORD_END for c in letters), *("".join(p) for p in pairs), START, END]
+    inner = tokenizers.Tokenizer(
+        models.BPE({t: i for i, t in enumerate(tokens)}, pairs, end_of_word_suffix=WORD_END)
+    )
+    inner.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
+    words = tokenizers.Regex(r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+")
+    inner.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(words, behavior="removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    return Tokenizer(inner)
+
+
+def _no_merges(path: Path | str, what: str) -> ModelError:
+    return ModelError(what, where=str(path), fix="Give CLIP's bpe_simple_vocab_16e6.txt.gz.")
+
+
+def _plain(text: str) -> str:
+    """Text without HTML escapes, twice over as CLIP does: scraped captions escape escapes."""
+    return html.unescape(html.unescape(text))
+
+
+def _words(inner: tokenizers.Tokenizer, text: str) -> list[str]:
+    if inner.normalizer is not None:
+        text = inner.normalizer.normalize_str(text)
+    return [word for word, _ in inner.pre_tokenizer.pre_tokenize_str(text)]

@@ -1,0 +1,110 @@
+"""The whole path in one process: for notebooks, tests and recordings. No Ray, no sockets."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from bindstream.clock import Clock
+from bindstream.config import Config, load_config
+from bindstream.embedding import Embedder
+from bindstream.intake import Intake, IntakeHealth
+from bindstream.models import load_model
+from bindstream.queries import encode_query, unknown_words_warning
+from bindstream.records import Alert, Embedding, Window
+from bindstream.watch import Watch
+
+
+class Pipeline:
+    """Runs a configuration here and now; iterate over it for embeddings and alerts.
+
+    >>> for record in Pipeline("configs/demo.yaml"):
+    ...     if isinstance(record, Alert):
+    ...         print(record.text, record.stream)
+
+    Streams of recordings end by themselves; live ones go on until the loop is left. Windows are
+    embedded one by one, in the order in which they closed. A stream that fails ends, or is tried
+    again, without stopping the others: `warnings` says so.
+
+    Raises:
+        BindstreamError: the configuration or the model cannot be used.
+    """
+
+    def __init__(self, config: Config | str | Path) -> None:
+        self.config = config if isinstance(config, Config) else load_config(Path(config))
+        self.clock = Clock.read()
+        modalities = sorted({s.modality for s in self.config.streams})
+        model = self.config.model
+        self.model = load_model(
+            model.name,
+            modalities=(*modalities, "text"),
+            device=model.device,
+            threads=model.threads,
+        )
+        self._embedder = Embedder(self.model, self.clock)
+        self._watch = Watch(
+            {
+                modality: self.model.encode_text(phrases)
+                for modality in modalities
+                if (phrases := self.model.background(modality))
+            }
+        )
+        self._doubts = [f"{tower}: {what}" for tower, what in self.model.faults().items()]
+        for query in self.config.queries:
+            self._watch.put(encode_query(query, self.model.encode_text, self.model.fingerprint))
+            unknown = [
+                w for t in (*query.text, *query.negatives) for w in self.model.unknown_words(t)
+            ]
+            if unknown:
+                self._doubts.append(unknown_words_warning(query, unknown))
+        self._intakes: list[Intake] = []
+
+    def __iter__(self) -> Iterator[Embedding | Alert]:
+        start_ns = (self.clock.now_ns() // 10**9 + 1) * 10**9
+        self._intakes = [Intake(s, self.clock, start_ns) for s in self.config.streams]
+        for intake in self._intakes:
+            intake.start()
+        running = list(self._intakes)
+        try:
+            while running:
+                for intake in running:
+                    for window in intake.poll(0.05 / len(running)):
+                        yield from self._take(intake, window)
+                running = [intake for intake in running if not intake.ended]
+                if any(not intake.recorded for intake in running):
+                    yield from self._announced(self._watch.due(self.clock.now_ns()))
+            yield from self._announced(self._watch.flush())
+        finally:
+            for intake in self._intakes:
+                intake.stop()
+
+    def _take(self, intake: Intake, window: Window) -> Iterator[Embedding | Alert]:
+        embedding = self._embedder.embed([window])[0]
+        intake.ledger.settle(window.seq, "embedded" if embedding is not None else "failed")
+        if embedding is None:
+            return
+        yield embedding
+        yield from self._announced(self._watch.push(embedding)[1])
+
+    def _announced(self, alerts: Iterable[Alert]) -> Iterator[Alert]:
+        for alert in alerts:
+            stages = {**alert.stages, "alerted": self.clock.now_ns()}
+            yield dataclasses.replace(alert, stages=stages)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What cannot be trusted now: words that the model has never seen, towers whose golden
+        vectors differ, sensors that are gone, frozen, or give what cannot be embedded."""
+        readers = [(i.config.name, i.health().reader) for i in self._intakes]
+        gone = [
+            f"{name}: {reader.state}: {reader.detail}"
+            for name, reader in readers
+            if reader.state in ("waiting", "stalled", "failed")
+        ]
+        wrong = [f"{name}: {what}" for name, what in self._embedder.warnings.items()]
+        return [*self._doubts, *gone, *wrong]
+
+    def health(self) -> dict[str, IntakeHealth]:
+        """What each stream's sensor side says of itself, accounts included."""
+        return {intake.config.name: intake.health() for intake in self._intakes}

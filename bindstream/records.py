@@ -1,0 +1,148 @@
+"""The five records that travel: Sample, Window, Embedding, Score, Alert.
+
+All are frozen. Times are UTC nanoseconds of *capture* (see `bindstream.clock`) unless the name
+says otherwise; `receive_ns` is when the host got the data and is never mixed with capture times.
+`stages` maps a stage's name to the UTC nanosecond at which the stage was done with the item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+ModalityName = Literal["vision", "audio", "thermal", "depth", "imu", "text"]
+Stages = Mapping[str, int]
+Readings = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a source read at one go: one frame, or a run of consecutive readings.
+
+    `data` by modality: vision (H, W, 3) uint8 RGB; audio (n,) float32 in [-1, 1] at 16 kHz;
+    thermal (H, W) float32 °C; depth (H, W) float32 metres (0 or NaN = no reading);
+    imu (n, 6) float32, accelerometer xyz in m/s² with gravity then gyroscope xyz in rad/s.
+
+    `start_ns` is the capture time of the first reading, `end_ns` the end of the last one
+    (for a frame both are the capture time). `times_ns` holds one capture time a reading for
+    imu, (n,) int64; None elsewhere: evenly spaced from `start_ns` to `end_ns`.
+    `gap` says why readings are missing right before this sample ("" = none are).
+    """
+
+    stream: str
+    modality: ModalityName
+    data: NDArray[Any]
+    start_ns: int
+    end_ns: int
+    receive_ns: int
+    uncertainty_ns: int = 0
+    clock: str = "host"
+    times_ns: NDArray[np.int64] | None = None
+    gap: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One interval [start_ns, end_ns) of a stream, cut in event time.
+
+    As cut, `data` holds the raw readings (see `bindstream.windows`); after the features stage it
+    holds the model input of the modality (see `bindstream.modalities`). `coverage` is the share of
+    the interval that was really observed, `gaps` the intervals that were not. `void` says why a
+    window must not be embedded ("" = it may). `readings` are physical values that an embedding
+    would lose, such as `max_c`, in the unit of the name's suffix.
+    """
+
+    stream: str
+    modality: ModalityName
+    seq: int
+    start_ns: int
+    end_ns: int
+    data: NDArray[Any]
+    coverage: float
+    uncertainty_ns: int = 0
+    clock: str = "host"
+    gaps: tuple[tuple[int, int], ...] = ()
+    times_ns: NDArray[np.int64] | None = None
+    void: str = ""
+    readings: Readings = field(default_factory=dict)
+    stages: Stages = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """A window's place in the joint space: `vector` is (dim,) float32 of unit length.
+
+    `model` is the fingerprint of weights and preprocessing; vectors of different fingerprints are
+    never compared.
+    """
+
+    stream: str
+    modality: ModalityName
+    seq: int
+    start_ns: int
+    end_ns: int
+    vector: NDArray[np.float32]
+    model: str
+    coverage: float = 1.0
+    uncertainty_ns: int = 0
+    clock: str = "host"
+    readings: Readings = field(default_factory=dict)
+    stages: Stages = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How well one window answers one query.
+
+    `cosine` is the raw cosine to the query in [-1, 1]; `value` the cosine less its contrast with
+    negatives and background; `share` in [0, 1] how likely the query is among itself and its
+    contrast (1 without any); `z` the value in robust standard deviations above this stream's own
+    background (NaN while that background is still being learned).
+    """
+
+    query: str
+    stream: str
+    modality: ModalityName
+    seq: int
+    start_ns: int
+    end_ns: int
+    cosine: float
+    value: float
+    z: float
+    share: float = 1.0
+    readings: Readings = field(default_factory=dict)
+    stages: Stages = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An event that answers a query: announced when it starts, and again when it has ended.
+
+    Both announcements share `id`. `start_ns` and `end_ns` bound the windows that answered
+    (`end_ns` grows until state is "ended"); `peak_*` describe the window of the highest z; `on`
+    and `off` are the levels of `z` that were in force; `scores` holds the z of each window, oldest
+    first.
+    """
+
+    id: str
+    query: str
+    text: str
+    state: Literal["started", "ended"]
+    stream: str
+    modality: ModalityName
+    start_ns: int
+    end_ns: int
+    peak_ns: int
+    peak_z: float
+    peak_cosine: float
+    on: float
+    off: float
+    scores: tuple[float, ...]
+    model: str
+    peak_share: float = 1.0
+    readings: Readings = field(default_factory=dict)
+    stages: Stages = field(default_factory=dict)

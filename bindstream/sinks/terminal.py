@@ -1,0 +1,49 @@
+"""Alerts on the terminal, one line an announcement."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.console import Console
+from rich.text import Text
+
+from bindstream.records import Alert
+
+UNITS = {"_c": "°C", "_m": "m", "_hz": "Hz", "_s": "s"}
+
+
+class TerminalSink:
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console()
+
+    def accept(self, alert: Alert) -> None:
+        self._console.print(line(alert), soft_wrap=True)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def line(alert: Alert) -> Text:
+    """One alert in one line: when, what, which stream, how clearly, for how long."""
+    when = datetime.fromtimestamp(alert.start_ns / 1e9).strftime("%H:%M:%S")
+    begun = alert.state == "started"
+    text = Text(f"{when}  ")
+    text.append("● " if begun else "○ ", style="bold red" if begun else "dim")
+    text.append(" ".join(alert.text.split()), style="bold" if begun else "dim")
+    text.append(f"  {alert.stream} ({alert.modality})", style="cyan")
+    lasted_s = (alert.end_ns - alert.start_ns) / 1e9
+    text.append(f"  z {alert.peak_z:.1f} (on {alert.on:g}), share {alert.peak_share:.0%}")
+    if not begun:
+        text.append(f"  ended after {lasted_s:.0f} s")
+    if alert.readings:
+        shown = ", ".join(reading(k, v) for k, v in alert.readings.items())
+        text.append(f"  {shown}", style="dim")
+    return text
+
+
+def reading(name: str, value: float) -> str:
+    """A physical reading with its unit: ("max_c", 81.5) gives "max 81.5 °C"."""
+    for suffix, unit in UNITS.items():
+        if name.endswith(suffix):
+            return f"{name.removesuffix(suffix).replace('_', ' ')} {value:.1f} {unit}"
+    return f"{name} {value:.3g}"

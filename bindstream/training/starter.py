@@ -1,0 +1,232 @@
+"""Trains the starter from scratch: `python -m bindstream.training.starter --data DIR --out DIR`.
+
+Words first, then each sensor; resumable; ends by writing the model directory. Windows are prepared
+once and kept below --work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import pickle
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bindstream.modalities import SENSORS
+from bindstream.models.directory import ModelSpec, save_model
+from bindstream.models.imagebind import Tower, TowerConfig
+from bindstream.models.tokenizer import Tokenizer, word_tokenizer
+from bindstream.records import ModalityName
+from bindstream.scene.catalogue import BACKGROUNDS as RENDERED_BACKGROUNDS
+from bindstream.scene.catalogue import kinds_of
+from bindstream.training import motions, sights, sounds
+from bindstream.training.bank import Bank
+from bindstream.training.credits import write_credits
+from bindstream.training.manifest import Entry, read_manifest
+from bindstream.training.phrases import BACKGROUND_OF, concepts, vocabulary
+from bindstream.training.recipe import (
+    NextBatch,
+    Recipe,
+    spread_concepts,
+    train_text,
+    train_tower,
+)
+from bindstream.training.sight_words import PICTURES, SAME_AS
+from bindstream.training.sound_words import SOUNDS
+
+DIM = 256
+CREDITS = "ATTRIBUTION.csv"
+SEED = 1
+PART = "training"  # names the seeds that scenes are drawn from; held-out ones have another name
+
+# Patches are larger than ImageBind's, so that an edge CPU embeds a window in milliseconds.
+SIZES: dict[ModalityName, dict[str, int]] = {
+    "vision": {"width": 160, "blocks": 4, "heads": 5, "patch": 28, "stride": 28},
+    "audio": {"width": 128, "blocks": 4, "heads": 4, "patch": 16, "stride": 16},
+    "thermal": {"width": 128, "blocks": 4, "heads": 4, "patch": 28, "stride": 28},
+    "depth": {"width": 96, "blocks": 3, "heads": 3, "patch": 28, "stride": 28},
+    "imu": {"width": 96, "blocks": 4, "heads": 3, "patch": 25, "stride": 25},
+    "text": {"width": 160, "blocks": 3, "heads": 5},
+}
+# Share of the time given to each tower.
+SHARES: dict[ModalityName, float] = {
+    "text": 0.04, "audio": 0.38, "vision": 0.36, "thermal": 0.11, "imu": 0.08, "depth": 0.03,
+}  # fmt: skip
+RECIPES: dict[ModalityName, dict[str, float]] = {
+    "text": {"rate": 1.5e-3, "decay": 0.05},
+    "audio": {"rate": 1e-3, "keep": 0.5, "decay": 0.2},
+    # What happens fills few of the patches of a room: dropping many would hide it.
+    "vision": {"rate": 1e-3, "keep": 0.75, "decay": 0.2},
+    "thermal": {"rate": 1e-3, "keep": 1.0},
+    "depth": {"rate": 1e-3, "keep": 1.0},
+    "imu": {"rate": 1e-3, "keep": 0.5},
+}
+SCENES: dict[ModalityName, int] = {
+    "audio": 120, "vision": 250, "thermal": 500, "depth": 400, "imu": 400,
+}  # fmt: skip
+
+
+def tokenizer() -> Tokenizer:
+    """The tokenizer of all words of the phrases."""
+    return word_tokenizer(vocabulary())
+
+
+def new_tower(modality: ModalityName, tokens: Tokenizer) -> Tower:
+    """A tower of the starter's size with fresh weights, the same each time."""
+    torch.manual_seed(SEED)
+    text = {}
+    if modality == "text":
+        text = {"vocabulary": tokens.vocabulary, "end_id": tokens.end_id}
+    return Tower(TowerConfig(modality=modality, dim=DIM, **SIZES[modality], **text))
+
+
+def windows(
+    modality: ModalityName, entries: Sequence[Entry], work: Path, scale: float
+) -> NextBatch:
+    """What to train a tower on: recordings that are not held out, and rendered scenes."""
+    mine = [e for e in entries if e.modality == modality and not e.held_out]
+    count = max(2, round(SCENES[modality] * scale))
+    rng = np.random.default_rng(SEED)
+    if modality == "audio":
+        real = _kept(work / "audio.recorded", lambda: list(sounds.recorded(mine)))
+        scenes = _kept(work / f"audio.{count}", lambda: list(sounds.rendered(count, PART)))
+        return sounds.SoundBatches(real, scenes).batch
+    if modality == "imu":
+        real = _kept(work / "imu.recorded", lambda: motions.recorded(mine, 6, rng))
+        scenes = _kept(work / f"imu.{count}", lambda: motions.rendered(count, PART))
+        return motions.MotionBatches(real, scenes).batch
+    real = _kept(work / f"{modality}.recorded", lambda: sights.recorded(mine))
+    scenes = _kept(work / f"{modality}.{count}", lambda: sights.rendered(modality, count, PART))
+    return sights.SightBatches(modality, [*real, *scenes]).batch
+
+
+def _kept(path: Path, make: Callable[[], Any]) -> Any:
+    """The result of `make`, from the file of an earlier run if there is one."""
+    path = path.with_name(path.name + ".pickle")
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        found = make()
+        partial = path.with_name(path.name + f".{os.getpid()}")
+        with partial.open("wb") as file:
+            pickle.dump(found, file, protocol=5)
+        partial.replace(path)
+        return found
+    with path.open("rb") as file:
+        return pickle.load(file)
+
+
+def train(
+    data: Path,
+    work: Path,
+    minutes: float,
+    towers: Sequence[ModalityName],
+    *,
+    resume: bool,
+    scale: float,
+    log: Callable[[str], None],
+) -> None:
+    """Trains the towers named, each for its share of `minutes`, into checkpoints below `work`."""
+    tokens = tokenizer()
+    text = new_tower("text", tokens)
+    stored = work / "text.pt"
+    if "text" in towers and not (resume and stored.is_file()):
+        recipe = Recipe(minutes * SHARES["text"], **RECIPES["text"])  # type: ignore[arg-type]
+        train_text(text, tokens, recipe, SEED, lambda line: log(f"text {line}"))
+        spread_concepts(text.eval(), tokens, SEED + 4)
+        work.mkdir(parents=True, exist_ok=True)
+        torch.save({"averaged": text.state_dict()}, stored)
+    text.load_state_dict(torch.load(stored, weights_only=True)["averaged"])
+    bank = Bank(text.eval(), tokens, ways=24, seed=SEED)
+    entries = read_manifest(data)
+    for modality in (m for m in towers if m != "text"):
+        log(f"{modality} preparing windows")
+        next_batch = windows(modality, entries, work, scale)
+        recipe = Recipe(minutes * SHARES[modality], **RECIPES[modality])  # type: ignore[arg-type]
+        train_tower(
+            new_tower(modality, tokens),
+            next_batch,
+            bank,
+            recipe,
+            checkpoint=work / f"{modality}.pt",
+            resume=resume,
+            seed=SEED,
+            log=lambda line, m=modality: log(f"{m} {line}"),  # type: ignore[misc]
+        )
+
+
+def export(work: Path, out: Path) -> str:
+    """Writes the model directory from the checkpoints below `work`; returns its fingerprint."""
+    tokens = tokenizer()
+    towers: dict[ModalityName, Tower] = {}
+    for modality in ("text", *SENSORS):
+        if (work / f"{modality}.pt").is_file():
+            tower = new_tower(modality, tokens)
+            state = torch.load(work / f"{modality}.pt", weights_only=True)
+            tower.load_state_dict(state["averaged"])
+            towers[modality] = tower.eval()
+    spec = ModelSpec(
+        name="starter",
+        licence="Apache-2.0; trained on CC0 and CC BY recordings, credited in MODEL_CARD.md",
+        dim=DIM,
+        towers={modality: tower.config for modality, tower in towers.items()},
+        temperature={modality: 0.07 for modality in towers if modality != "text"},
+        trained_words=vocabulary(),
+        background={m: background(m) for m in SENSORS},
+        notes={"card": "MODEL_CARD.md", "credits": CREDITS},
+    )
+    return save_model(out, spec, towers, tokens)
+
+
+def background(modality: ModalityName) -> tuple[str, ...]:
+    """What else a window may show: nothing in particular, or any other thing the tower knows.
+
+    A query's score is contrasted with all of these that do not mean the same.
+    """
+    known: dict[ModalityName, Iterable[str]] = {
+        "audio": SOUNDS,
+        "vision": (SAME_AS.get(label, label) for label in PICTURES),
+        "thermal": ("person", "car", "bicycle", "truck"),
+        "imu": ("standing_up", "sitting_down", "turning"),
+    }
+    names = (*known.get(modality, ()), *kinds_of(modality))
+    nothing = (*RENDERED_BACKGROUNDS[modality], *concepts()[BACKGROUND_OF[modality]].phrases[:4])
+    return tuple(dict.fromkeys((*nothing, *(concepts()[name].phrases[0] for name in names))))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Blocks until all is trained; 0 if so."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with the four tables")
+    parser.add_argument("--out", type=Path, required=True, help="model directory to write")
+    parser.add_argument("--work", type=Path, help="checkpoints and prepared windows (OUT.work)")
+    parser.add_argument("--minutes", type=float, default=120.0, help="of training in all")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoints")
+    parser.add_argument("--towers", default=",".join(SHARES), help="which towers to train")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the scenes to render")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    torch.set_flush_denormal(True)
+    work = options.work or options.out.with_name(options.out.name + ".work")
+    towers = [name for name in options.towers.split(",") if name]
+    began = time.monotonic()
+    log = functools.partial(print, file=sys.stderr, flush=True)
+    train(
+        options.data, work, options.minutes, towers,
+        resume=options.resume, scale=options.scale, log=log,
+    )  # fmt: skip
+    fingerprint = export(work, options.out)
+    write_credits(options.data, read_manifest(options.data), options.out / CREDITS)
+    log(f"wrote {options.out} ({fingerprint}) after {(time.monotonic() - began) / 60:.1f} minutes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

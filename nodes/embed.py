@@ -1,0 +1,146 @@
+"""The embed actor: windows of all streams, batched by modality, through the towers, to the bus."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from bindstream.bus import Publisher
+from bindstream.config import ModelConfig
+from bindstream.embedding import Batcher, Embedder, stamped
+from bindstream.records import ModalityName, Window
+from nodes.wiring import Wiring
+
+REMEMBERED = 64
+"""Windows a stream for which the actor remembers that they were embedded."""
+
+
+@dataclass(frozen=True)
+class EmbedHealth:
+    """What an embed actor says of itself.
+
+    `beat_s` is the age of its loop's last turn, `tower_cpu_s` the processor time spent in towers.
+    """
+
+    pid: int
+    model: str
+    windows: int
+    batches: int
+    tower_cpu_s: float
+    beat_s: float
+    warnings: dict[str, str]
+    error: str
+
+
+class EmbedNode:
+    """Embeds windows and publishes the vectors. An async actor: a call a window, one tower thread.
+
+    The only kind of process that imports torch, one a device.
+    """
+
+    def __init__(
+        self, config: ModelConfig, wiring: Wiring, modalities: Sequence[ModalityName]
+    ) -> None:
+        from bindstream.models import load_model
+
+        self._clock = wiring.clock.here()
+        self._model = load_model(
+            config.name,
+            modalities=(*modalities, "text"),
+            device=config.device,
+            threads=config.threads,
+        )
+        self._embedder = Embedder(self._model, self._clock)
+        self._faults = self._model.faults()
+        self._batcher = Batcher(config.batch, round(config.wait_ms * 1e6))
+        self._publisher = Publisher(wiring.inbound, wiring.keys)
+        self._arrivals: deque[tuple[Window, Future[bool]]] = deque()
+        self._wake = threading.Event()
+        self._futures: dict[tuple[str, int], Future[bool]] = {}
+        self._done: dict[str, deque[int]] = {}
+        self._windows = self._batches = 0
+        self._tower_cpu_s = 0.0
+        self._beat_s = time.monotonic()
+        self._error = ""
+        self._model_lock = threading.Lock()
+        threading.Thread(target=self._run, name="tower", daemon=True).start()
+
+    async def embed(self, window: Window) -> bool:
+        """Embed and publish; False where no usable vector came out."""
+        stages = {**window.stages, "arrived": self._clock.now_ns()}
+        future: Future[bool] = Future()
+        self._arrivals.append((dataclasses.replace(window, stages=stages), future))
+        self._wake.set()
+        return await asyncio.wrap_future(future)
+
+    async def embedded(self, stream: str) -> list[int]:
+        """Numbers of the last windows of this stream that were embedded and published."""
+        return list(self._done.get(stream, ()))
+
+    async def health(self) -> EmbedHealth:
+        return EmbedHealth(
+            pid=os.getpid(),
+            model=self._model.fingerprint,
+            windows=self._windows,
+            batches=self._batches,
+            tower_cpu_s=self._tower_cpu_s,
+            beat_s=time.monotonic() - self._beat_s,
+            warnings={**self._faults, **self._embedder.warnings},
+            error=self._error,
+        )
+
+    async def encode_text(self, texts: list[str]) -> Any:
+        """Unit vectors (n, dim) float32 of texts."""
+        return await asyncio.to_thread(self._encode_text, texts)
+
+    def _encode_text(self, texts: list[str]) -> Any:
+        with self._model_lock:
+            return self._model.encode_text(texts)
+
+    async def unknown_words(self, texts: list[str]) -> list[str]:
+        """Words in these texts that the model has never seen."""
+        return sorted({word for text in texts for word in self._model.unknown_words(text)})
+
+    async def background(self, modality: ModalityName) -> list[str]:
+        """Phrases the model knows for what this modality perceives when nothing happens."""
+        return list(self._model.background(modality))
+
+    def _run(self) -> None:
+        while True:
+            wait_ns = self._batcher.wait_ns(self._clock.now_ns())
+            self._wake.wait(1.0 if wait_ns is None else wait_ns / 1e9)
+            self._wake.clear()
+            self._beat_s = time.monotonic()
+            while self._arrivals:
+                window, future = self._arrivals.popleft()
+                if not future.set_running_or_notify_cancel():
+                    continue  # whoever asked is gone
+                self._futures[window.stream, window.seq] = future
+                self._batcher.push(window, self._clock.now_ns())
+            if batch := self._batcher.due(self._clock.now_ns()):
+                self._compute(batch)
+
+    def _compute(self, batch: list[Window]) -> None:
+        begun_s = time.process_time()
+        try:
+            with self._model_lock:
+                embeddings = self._embedder.embed(batch)
+        except Exception as error:  # one bad batch must not stop the tower thread
+            self._error = f"{type(error).__name__}: {error}"
+            embeddings = [None] * len(batch)
+        self._batches += 1
+        self._tower_cpu_s += time.process_time() - begun_s
+        for window, embedding in zip(batch, embeddings, strict=True):
+            if embedding is not None:
+                self._publisher.publish(stamped(embedding, "published", self._clock.now_ns()))
+                self._done.setdefault(window.stream, deque(maxlen=REMEMBERED)).append(window.seq)
+                self._windows += 1
+            self._futures.pop((window.stream, window.seq)).set_result(embedding is not None)

@@ -1,0 +1,150 @@
+"""The match actor: subscribes to the bus like anyone else, and announces alerts."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bindstream.bus import Publisher, Subscriber
+from bindstream.config import SinkConfig
+from bindstream.keys import client_keys
+from bindstream.latency import Latency
+from bindstream.matcher import Query, Vectors
+from bindstream.records import Alert, Embedding, ModalityName, Score
+from bindstream.sinks import Sink, open_sink
+from bindstream.watch import Watch
+from nodes.wiring import Wiring
+
+
+@dataclass(frozen=True)
+class MatchHealth:
+    """What the match actor says of itself; `queries` is None until they were given to it."""
+
+    pid: int
+    queries: tuple[str, ...] | None
+    embeddings: dict[str, int]
+    alerts: int
+    missed: dict[str, int]
+    refused: int
+    warming: list[tuple[str, str]]
+    latency: dict[str, dict[str, float]]
+    scores: list[Score]
+    beat_s: float
+    error: str
+
+
+class MatchNode:
+    """Watches the bus for every query."""
+
+    def __init__(self, wiring: Wiring, sinks: Sequence[SinkConfig]) -> None:
+        self._clock = wiring.clock.here()
+        self._publisher = Publisher(wiring.inbound, wiring.keys)
+        self._sinks: list[Sink] = [open_sink(sink, self._publisher) for sink in sinks]
+        keys = client_keys(wiring.keys) if wiring.keys else None
+        self._subscriber = Subscriber(wiring.address, ["emb."], keys)
+        self._watch: Watch | None = None
+        self._lock = threading.Lock()
+        self._embeddings: dict[str, int] = {}
+        self._alerts = 0
+        self._latency = Latency()
+        self._scores: dict[tuple[str, str], Score] = {}
+        self._stopping = threading.Event()
+        self._beat_s = self._heard_s = time.monotonic()
+        self._error = ""
+        threading.Thread(target=self._run, name="match", daemon=True).start()
+
+    def begin(self, background: Mapping[ModalityName, Vectors], queries: Sequence[Query]) -> None:
+        """Start watching; once a process."""
+        with self._lock:
+            self._watch = Watch(background)
+            for query in queries:
+                self._watch.put(query)
+
+    def put(self, query: Query) -> None:
+        """Add or replace a query; takes effect with the next window."""
+        with self._lock:
+            if self._watch is not None:
+                self._announce(self._watch.put(query))
+
+    def remove(self, query_id: str) -> None:
+        with self._lock:
+            if self._watch is not None:
+                self._announce(self._watch.remove(query_id))
+            self._scores = {k: s for k, s in self._scores.items() if k[0] != query_id}
+
+    def health(self) -> MatchHealth:
+        with self._lock:
+            watch = self._watch
+            return MatchHealth(
+                pid=os.getpid(),
+                queries=tuple(q.config.id for q in watch.queries) if watch else None,
+                embeddings=dict(self._embeddings),
+                alerts=self._alerts,
+                missed=dict(self._subscriber.missed),
+                refused=self._subscriber.refused + (watch.refused if watch else 0),
+                warming=watch.warming() if watch else [],
+                latency=self._latency.summary(),
+                scores=list(self._scores.values()),
+                beat_s=time.monotonic() - self._beat_s,
+                error=self._error,
+            )
+
+    def drain(self, timeout_s: float) -> MatchHealth:
+        """Wait until the bus is quiet, end every event, close the sinks, and report."""
+        until_s = time.monotonic() + timeout_s
+        while time.monotonic() < until_s and time.monotonic() - self._heard_s < 0.3:
+            time.sleep(0.05)
+        self._stopping.set()
+        with self._lock:
+            if self._watch is not None:
+                self._announce(self._watch.flush())
+            for sink in self._sinks:
+                sink.close()
+            self._publisher.close()
+        return self.health()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._beat_s = time.monotonic()
+            record = self._subscriber.receive(0.2)
+            try:
+                with self._lock:
+                    if self._stopping.is_set():
+                        return  # the sinks are closed
+                    if isinstance(record, Embedding):
+                        self._take(record)
+                    if self._watch is not None:
+                        self._announce(self._watch.due(self._clock.now_ns()))
+            except Exception as error:  # one bad record must not end the watch; health says it
+                self._error = f"{type(error).__name__}: {error}"
+
+    def _take(self, embedding: Embedding) -> None:
+        self._heard_s = time.monotonic()
+        stages = {**embedding.stages, "delivered": self._clock.now_ns()}
+        embedding = dataclasses.replace(embedding, stages=stages)
+        self._embeddings[embedding.stream] = self._embeddings.get(embedding.stream, 0) + 1
+        self._latency.push(stages)
+        if self._watch is None:
+            return
+        scores, alerts = self._watch.push(embedding)
+        for score in scores:
+            self._scores[score.query, score.stream] = score
+        self._announce(alerts)
+
+    def _announce(self, alerts: Sequence[Alert]) -> None:
+        for alert in alerts:
+            now_ns = self._clock.now_ns()
+            alert = dataclasses.replace(alert, stages={**alert.stages, "alerted": now_ns})
+            if alert.state == "started":
+                self._alerts += 1
+                shown = ("closed", "delivered", "alerted")
+                self._latency.push({s: t for s, t in alert.stages.items() if s in shown})
+            for sink in self._sinks:
+                try:
+                    sink.accept(alert)
+                except OSError as error:  # a full disk must not silence the other sinks
+                    self._error = f"{type(sink).__name__}: {error}"

@@ -1,0 +1,66 @@
+"""What a run's actors said of themselves, as plain data and as troubles in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from nodes.embed import EmbedHealth
+from nodes.match import MatchHealth
+from nodes.stream import StreamHealth
+from nodes.watched import Watched
+
+UNSTARTED_S = 15.0
+"""A stream whose process has not answered for so long since it was asked for is worth a word."""
+
+
+def actor_status(watched: Watched[Any]) -> dict[str, Any]:
+    """An actor's last health, its restarts, and why it cannot be started ("" if it can)."""
+    said = asdict(watched.health) if watched.health is not None else {}
+    return {**said, "restarts": watched.restarts, "failed": watched.failed}
+
+
+def stream_status(stream: Watched[StreamHealth]) -> dict[str, Any]:
+    """As `actor_status`, with the windows that are pending."""
+    said = actor_status(stream)
+    if stream.health is not None:
+        accounts = stream.health.intake.accounts
+        said["intake"]["accounts"]["pending"] = accounts.pending
+    return said
+
+
+def troubles(
+    streams: Iterable[Watched[StreamHealth]],
+    embedders: Iterable[Watched[EmbedHealth]],
+    match: Watched[MatchHealth] | None,
+) -> dict[str, str]:
+    """What is wrong now: who it concerns, and what."""
+    said: dict[str, str] = {}
+    for stream in streams:
+        if stream.failed:
+            said[f"stream {stream.name}"] = f"cannot be started: {stream.failed}"
+            continue
+        if (health := stream.health) is None:
+            if stream.silent_s > UNSTARTED_S:
+                said[f"stream {stream.name}"] = (
+                    f"not started within {UNSTARTED_S:.0f} s: what its placement asks for may be "
+                    "taken, or its node is busy"
+                )
+            continue
+        reader = health.intake.reader
+        if reader.state in ("waiting", "stalled", "failed"):
+            said[f"stream {stream.name}"] = f"{reader.state}: {reader.detail}"
+        elif health.error:
+            said[f"stream {stream.name}"] = health.error
+        elif reader.state == "live" and health.silent:
+            said[f"stream {stream.name}"] = f"silent for {reader.silent_s:.0f} s"
+    for embedder in embedders:
+        if embedder.health is None:
+            continue
+        said.update(embedder.health.warnings)
+        if embedder.health.error:
+            said[embedder.name] = embedder.health.error
+    if match is not None and match.health is not None and match.health.error:
+        said[match.name] = match.health.error
+    return said

@@ -1,0 +1,153 @@
+"""The stream actor: one sensor's intake, and what it has in flight to the embedding workers."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.exceptions import GetTimeoutError, RayError
+
+from bindstream.config import StreamConfig
+from bindstream.flight import Flight
+from bindstream.intake import Intake, IntakeHealth
+from nodes.wiring import Wiring
+
+RECOVERY_S = 5.0
+"""How long a restarted stream waits to hear what became of the windows it had in hand."""
+
+
+@dataclass(frozen=True)
+class StreamHealth:
+    """What a stream actor says of itself.
+
+    `node` is the id of the Ray node it runs on, `beat_s` the age of its loop's last turn; `silent`
+    says that its live sensor has been so for longer than its modality allows.
+    """
+
+    pid: int
+    node: str
+    intake: IntakeHealth
+    in_flight: int
+    silent: bool
+    beat_s: float
+    ended: bool
+    error: str
+
+
+class StreamNode:
+    """Runs one stream; Ray restarts it when its process dies, and its ledger carries on.
+
+    Args:
+        start_ns: the run's nominal beginning, UTC ns.
+        embedders: names of the embedding actors, taken in turn.
+    """
+
+    def __init__(
+        self, config: StreamConfig, wiring: Wiring, start_ns: int, embedders: Sequence[str]
+    ) -> None:
+        self._embedders = [ray.get_actor(name) for name in embedders]
+        self._intake = Intake(config, wiring.clock.here(), start_ns, wiring.ledger(config.name))
+        self._flight: Flight | None = None
+        self._refs: dict[Any, int] = {}
+        self._draining = threading.Event()
+        self._ended = threading.Event()
+        self._beat_s = time.monotonic()
+        self._error = ""
+        threading.Thread(target=self._run, name="stream", daemon=True).start()
+
+    def health(self) -> StreamHealth:
+        return StreamHealth(
+            pid=os.getpid(),
+            node=ray.get_runtime_context().get_node_id(),
+            intake=self._intake.health(),
+            in_flight=len(self._refs),
+            silent=self._intake.silent,
+            beat_s=time.monotonic() - self._beat_s,
+            ended=self._ended.is_set(),
+            error=self._error,
+        )
+
+    def drain(self, timeout_s: float) -> StreamHealth:
+        """Stop the sensor, wait for what is in flight, and report."""
+        self._draining.set()
+        self._intake.stop()
+        self._ended.wait(timeout_s)
+        return self.health()
+
+    def _run(self) -> None:
+        self._recover()
+        self._intake.start()
+        while not (self._draining.is_set() or self._intake.ended) or self._refs:
+            try:
+                self._turn()
+                self._error = ""
+            except Exception as error:  # one bad turn must not end the stream; health says it
+                self._error = f"{type(error).__name__}: {error}"
+                time.sleep(1)
+        self._ended.set()
+
+    def _recover(self) -> None:
+        """Settle what a killed process of this stream left pending."""
+        pending = self._intake.ledger.pending()
+        if not pending and not self._intake.ledger.read().pending:
+            return
+        embedded: set[int] = set()
+        for embedder in self._embedders:
+            self._beat_s = time.monotonic()  # many that are gone take long, and are no standstill
+            try:
+                ref: Any = embedder.embedded.remote(self._intake.config.name)
+                embedded.update(ray.get(ref, timeout=RECOVERY_S))
+            except (RayError, GetTimeoutError):
+                continue  # it died too: its windows are lost
+        self._intake.ledger.recover(frozenset(embedded))
+
+    def _turn(self) -> None:
+        self._beat_s = time.monotonic()
+        if self._draining.is_set():
+            self._land(timeout_s=0.1)
+            self._abandon_waiting()
+            return
+        flight = self._flight
+        if flight is not None and flight.full:
+            self._land(timeout_s=0.1)
+        else:
+            windows = self._intake.poll(0.01 if self._refs else 0.05)
+            if flight is None and windows:
+                flight = self._flight = Flight(lossless=self._intake.recorded)
+            for window in windows:
+                assert flight is not None
+                for dropped in flight.offer(window):
+                    self._intake.ledger.settle(dropped.seq, "overload")
+        if flight is not None:
+            self._launch(flight)
+        self._land(timeout_s=0)
+
+    def _launch(self, flight: Flight) -> None:
+        while (window := flight.launch()) is not None:
+            embedder = self._embedders[window.seq % len(self._embedders)]
+            self._refs[embedder.embed.remote(window)] = window.seq
+
+    def _land(self, timeout_s: float) -> None:
+        """Settle the windows whose embedding has come back."""
+        if not self._refs:
+            return
+        done, _ = ray.wait(list(self._refs), num_returns=1, timeout=timeout_s)
+        for ref in done:
+            seq = self._refs.pop(ref)
+            try:
+                embedded = bool(ray.get(ref))
+            except RayError:
+                embedded = False
+            self._intake.ledger.settle(seq, "embedded" if embedded else "failed")
+            assert self._flight is not None
+            self._flight.land(seq)
+
+    def _abandon_waiting(self) -> None:
+        while self._flight is not None and (window := self._flight.launch()) is not None:
+            self._intake.ledger.settle(window.seq, "overload")
+            self._flight.land(window.seq)

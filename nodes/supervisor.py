@@ -1,0 +1,319 @@
+"""The supervisor: starts a run's actors, watches over them, answers control, and drains the run."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ray
+from pydantic import ValidationError
+from ray.exceptions import GetTimeoutError, RayError
+
+from bindstream.bus import Broker, is_loopback
+from bindstream.clock import Clock
+from bindstream.config import Config, QueryConfig
+from bindstream.control import Answer, ControlServer, Request
+from bindstream.errors import BindstreamError, ConfigError, ModelError
+from bindstream.matcher import Query, Vectors
+from bindstream.queries import encode_query, unknown_words_warning
+from bindstream.records import ModalityName
+from nodes.cluster import reachable, start_ray, stop_ray
+from nodes.embed import EmbedHealth, EmbedNode
+from nodes.match import MatchHealth, MatchNode
+from nodes.placement import actor, alive_nodes, check_gpus, here, placed, unplaceable
+from nodes.status import actor_status, stream_status, troubles
+from nodes.stream import StreamHealth, StreamNode
+from nodes.watched import Watched, gather, reason
+from nodes.wiring import Wiring
+
+ASK_S = 0.2
+"""How long one actor may take to say its health before the next one is asked."""
+START_S = 120.0
+"""How long the model may take to load."""
+DRAIN_S = 2.0
+EMBED_CALLS = 256
+"""Windows that may be with an embed actor at a time, waiting for its towers."""
+
+
+class Supervisor:
+    """Runs one configuration on Ray.
+
+    Use as a context manager, or call `start` and `stop`. `poll` must be called about once a second;
+    it is where dead and frozen actors are noticed.
+
+    Raises:
+        BindstreamError: from `start`: the run cannot begin, and nothing of it is left behind.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.warnings: deque[str] = deque(maxlen=100)
+        self._news: deque[str] = deque(maxlen=100)
+        self.start_ns = 0  # the run's nominal beginning, UTC ns; a recording's time starts there
+        self._queries: dict[str, Query] = {}
+        self._background: dict[ModalityName, Vectors] = {}
+        self._streams: list[Watched[StreamHealth]] = []
+        self._embedders: list[Watched[EmbedHealth]] = []
+        self._match: Watched[MatchHealth] | None = None
+        self._broker: Broker | None = None
+        self._control: ControlServer | None = None
+        self._lock = threading.RLock()
+        self._folder: Path | None = None
+        self._troubles: dict[str, str] = {}
+        self._begun_s = time.monotonic()
+
+    def __enter__(self) -> Supervisor:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def address(self) -> str:
+        """Where the bus can be subscribed to."""
+        assert self._broker is not None
+        return self._broker.address
+
+    @property
+    def control(self) -> str:
+        assert self._control is not None
+        return self._control.address
+
+    def start(self) -> None:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
+        bus = self.config.bus
+        self._broker = Broker(bus.address, bus.inbound, bus.keys)
+        self._folder = Path(tempfile.mkdtemp(prefix="bindstream-"))
+        start_ray(self.config.ray)
+        clock = Clock.read()
+        modalities = sorted({s.modality for s in self.config.streams})
+        inbound = reachable(self._broker.inbound)
+        wiring = Wiring(clock, self._folder, inbound, self._broker.address, bus.keys)
+        self._start_embedders(wiring, modalities)
+        # The files of its sinks belong where the run was started.
+        match = actor(MatchNode, here()).remote(wiring, self.config.sinks)
+        self._match = self._watched("match", match)
+        try:
+            self._match.await_start(START_S)
+        except RayError as error:
+            raise BindstreamError(f"alerts cannot be watched for: {reason(error)}") from None
+        self._load_queries(modalities)
+        self._begin_match()
+        # Streams of one run begin together, on a whole second, when everyone else is listening.
+        self.start_ns = (clock.now_ns() // 10**9 + 2) * 10**9
+        embedders = [e.name for e in self._embedders]
+        for stream in self.config.streams:
+            node = actor(StreamNode, placed(stream.placement))
+            handle = node.remote(stream, wiring, self.start_ns, embedders)
+            self._streams.append(self._watched(stream.name, handle))
+        self._control = ControlServer(bus.control, self.answer, bus.keys)
+        self._begun_s = time.monotonic()
+
+    def _watched(self, name: str, handle: Any) -> Watched[Any]:
+        return Watched(name, handle, local=self.config.ray.address is None)
+
+    def _start_embedders(self, wiring: Wiring, modalities: Sequence[ModalityName]) -> None:
+        model = self.config.model
+        # A bus on loopback can be reached by no other node.
+        only_here = is_loopback(self.config.bus.inbound)
+        check_gpus(model, only_here)
+        for i in range(model.actors):
+            name = f"embed-{i}"
+            options = {"num_gpus": model.num_gpus, "name": name, **(here() if only_here else {})}
+            node = actor(EmbedNode, options, calls=EMBED_CALLS)
+            handle = node.remote(model, wiring, modalities)
+            self._embedders.append(self._watched(name, handle))
+        for embedder in self._embedders:
+            try:
+                embedder.await_start(START_S)
+            except RayError as error:
+                late = isinstance(error, GetTimeoutError)
+                raise ModelError(
+                    f"the model could not be loaded: {reason(error)}",
+                    where=f"model {model.name!r}",
+                    fix="Are the GPUs that model.num_gpus asks for free?"
+                    if late and model.num_gpus
+                    else "Run `bindstream doctor`.",
+                ) from None
+
+    def _load_queries(self, modalities: Sequence[ModalityName]) -> None:
+        embedder = self._embedders[0].handle
+        for modality in modalities:
+            phrases = ray.get(embedder.background.remote(modality))
+            if phrases:
+                self._background[modality] = ray.get(embedder.encode_text.remote(phrases))
+        for query in self.config.queries:
+            self._encode(query)
+
+    def _encode(self, config: QueryConfig) -> list[str]:
+        """Make a query's vectors; returns warnings about words the model does not know."""
+        embedder = self._embedders[0]
+        assert embedder.health is not None
+        self._queries[config.id] = encode_query(
+            config,
+            lambda texts: ray.get(embedder.handle.encode_text.remote(texts), timeout=START_S),
+            embedder.health.model,
+        )
+        texts = [*config.text, *config.negatives]
+        unknown = ray.get(embedder.handle.unknown_words.remote(texts), timeout=START_S)
+        warning = unknown_words_warning(config, unknown)
+        if not warning:
+            return []
+        self._warn(warning)
+        return [warning]
+
+    def _begin_match(self) -> None:
+        assert self._match is not None
+        queries = list(self._queries.values())
+        ray.get(self._match.handle.begin.remote(self._background, queries), timeout=30)
+
+    def poll(self) -> None:
+        """Ask everyone for their health, and act on what is dead or frozen. Blocks briefly."""
+        with self._lock:
+            homeless = self._homeless()
+            for watched in self._everyone():
+                if watched.name in homeless:
+                    watched.excuse()
+                self._warn(*watched.ask(ASK_S))
+            match = self._match
+            if match is not None and match.health is not None and match.health.queries is None:
+                with contextlib.suppress(RayError):  # asked again in the next round
+                    self._begin_match()
+            self._say_changes(homeless)
+
+    def _homeless(self) -> dict[str, str]:
+        """Streams that no node of the cluster can take now, and why."""
+        bound = [s for s in self.config.streams if s.placement.node or s.placement.resources]
+        nodes = alive_nodes() if bound else {}
+        return {s.name: why for s in bound if (why := unplaceable(s.placement, nodes))}
+
+    def _everyone(self) -> list[Watched[Any]]:
+        return [*self._streams, *self._embedders, *([self._match] if self._match else [])]
+
+    def _say_changes(self, homeless: dict[str, str]) -> None:
+        """Warn of what went wrong since the last round, and say when it is right again."""
+        now = troubles(self._streams, self._embedders, self._match)
+        now.update({f"stream {name}": why for name, why in homeless.items()})
+        for name, trouble in now.items():
+            if self._troubles.get(name) is None:
+                self._warn(f"{name}: {trouble}")
+        for name in self._troubles.keys() - now.keys():
+            self._warn(f"{name}: well again")
+        self._troubles = now
+
+    def _warn(self, *warnings: str) -> None:
+        self.warnings.extend(warnings)
+        self._news.extend(warnings)
+
+    def news(self) -> list[str]:
+        """Warnings since the last call."""
+        # One by one: the control thread may be adding to them.
+        return [self._news.popleft() for _ in range(len(self._news))]
+
+    @property
+    def ended(self) -> bool:
+        """True once every stream was a recording and is over, or cannot be started."""
+        return bool(self._streams) and all(
+            s.failed or (s.health and s.health.ended) for s in self._streams
+        )
+
+    def status(self) -> dict[str, Any]:
+        """What everyone last said, as plain data."""
+        with self._lock:
+            return {
+                "uptime_s": time.monotonic() - self._begun_s,
+                "model": {"name": self.config.model.name, "fingerprint": self._fingerprint()},
+                "bus": self._broker.address if self._broker else "",
+                "streams": {s.name: stream_status(s) for s in self._streams},
+                "embedders": {e.name: actor_status(e) for e in self._embedders},
+                "match": actor_status(self._match) if self._match else {},
+                "queries": [q.config.model_dump(mode="json") for q in self._queries.values()],
+                "warnings": list(self.warnings)[-20:],
+            }
+
+    def _fingerprint(self) -> str:
+        health = self._embedders[0].health if self._embedders else None
+        return health.model if health else ""
+
+    def answer(self, request: Request) -> Answer:
+        """Answer a control request: status, query.list, query.add, query.remove."""
+        match request.get("op"):
+            case "status":
+                return self.status()
+            case "query.list":
+                return {"queries": self.status()["queries"]}
+            case "query.add":
+                return self._add_query(request.get("query"))
+            case "query.remove":
+                return self._remove_query(str(request.get("id")))
+            case op:
+                raise ConfigError(f"there is no operation {op!r}.")
+
+    def _add_query(self, query: object) -> Answer:
+        try:
+            config = QueryConfig.model_validate(query)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(p) for p in first["loc"])
+            raise ConfigError(f"query.{place}: {first['msg']}.") from None
+        streams = {s.name for s in self.config.streams}
+        if unknown := set(config.streams or ()) - streams:
+            raise ConfigError(
+                f"there is no stream {', '.join(sorted(unknown))}.",
+                where=f"query {config.id!r}",
+                fix=f"The streams of this run are: {', '.join(sorted(streams))}.",
+            )
+        with self._lock:
+            warnings = self._encode(config)
+            assert self._match is not None
+            ray.get(self._match.handle.put.remote(self._queries[config.id]), timeout=10)
+        return {"id": config.id, "warnings": warnings}
+
+    def _remove_query(self, query_id: str) -> Answer:
+        with self._lock:
+            if query_id not in self._queries:
+                known = ", ".join(self._queries) or "none"
+                raise ConfigError(f"there is no query {query_id!r}.", fix=f"There are: {known}.")
+            del self._queries[query_id]
+            assert self._match is not None
+            ray.get(self._match.handle.remove.remote(query_id), timeout=10)
+        return {"id": query_id}
+
+    def drain(self) -> None:
+        """Stop the sensors, let what is in flight arrive, end every event. Takes under 5 s."""
+        with self._lock:
+            refs = {s.handle.drain.remote(DRAIN_S): s for s in self._streams}
+            gather(refs, DRAIN_S + 1)
+            if self._match is not None:
+                gather({self._match.handle.drain.remote(1.0): self._match}, 2)
+
+    def stop(self) -> None:
+        """End every process of the run; safe to call twice."""
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if ray.is_initialized():
+            for watched in self._everyone():
+                with contextlib.suppress(RayError):
+                    ray.kill(watched.handle)
+            stop_ray(self.config.ray)
+        if self._broker is not None:
+            self._broker.close()
+            self._broker = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None

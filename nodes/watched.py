@@ -1,0 +1,129 @@
+"""An actor under watch: what it last said, and what is done when it dies or freezes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from typing import Any, Generic, Protocol, TypeVar
+
+import ray
+from ray.exceptions import RayError
+
+FROZEN_S = 8.0
+"""An actor that answered before and now does not, or whose loop stood still, for this long is
+killed."""
+START_S = 60.0
+"""A process that starts may be silent for this long: a busy machine takes its time to import."""
+
+
+class Health(Protocol):
+    """What every actor says of itself; `beat_s` is the age of its loop's last turn."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def beat_s(self) -> float: ...
+
+
+H = TypeVar("H", bound=Health)
+
+
+class Watched(Generic[H]):
+    """One actor's handle with its last health and the number of its restarts.
+
+    Ray restarts an actor whose process died; one that is frozen is killed first.
+
+    Args:
+        local: its process runs on this host, and can be ended even if it obeys nothing.
+    """
+
+    def __init__(self, name: str, handle: Any, *, local: bool) -> None:
+        self.name = name
+        self.handle = handle
+        self.health: H | None = None
+        self.restarts = 0
+        self._local = local
+        self._pid = 0
+        self._heard_s = time.monotonic()
+        self._patience_s = START_S
+        self._asked: Any = None
+        self.failed = ""  # why it cannot be started, which Ray does not try twice
+
+    def await_start(self, timeout_s: float) -> None:
+        """Block until its process is up and answers.
+
+        Raises:
+            RayError: it cannot be started (see `reason`), or was not within `timeout_s`.
+        """
+        self.hear(ray.get(self.handle.health.remote(), timeout=timeout_s))
+
+    def ask(self, timeout_s: float) -> list[str]:
+        """Ask for its health; returns what its user should know. Blocks up to `timeout_s`."""
+        if self._asked is None:
+            self._asked = self.handle.health.remote()
+        done, _ = ray.wait([self._asked], timeout=timeout_s)
+        if done:
+            self._asked = None
+            try:
+                return self.hear(ray.get(done[0]))
+            except RayError as error:  # it died: Ray is restarting it
+                if getattr(error, "actor_init_failed", False):
+                    self.failed = reason(error)
+                self._await_start()
+                return []
+        if self.silent_s > self._patience_s:
+            return [self._kill(f"answered nothing for {self.silent_s:.0f} s")]
+        return []
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since it last answered, or since it is waited for."""
+        return time.monotonic() - self._heard_s
+
+    def excuse(self) -> None:
+        """It cannot answer, for a reason that is known: it must not be killed for that."""
+        self._heard_s = time.monotonic()
+
+    def hear(self, health: H) -> list[str]:
+        """Take in what it said of itself; returns what its user should know."""
+        said = []
+        if self._pid not in (0, health.pid):
+            self.restarts += 1
+            said.append(f"{self.name} died and was restarted")
+        self.health, self._pid = health, health.pid
+        self._heard_s, self._patience_s = time.monotonic(), FROZEN_S
+        if health.beat_s > FROZEN_S and not getattr(health, "ended", False):
+            said.append(self._kill(f"stood still for {health.beat_s:.0f} s"))
+        return said
+
+    def _await_start(self) -> None:
+        if self._patience_s != START_S:
+            self._heard_s, self._patience_s = time.monotonic(), START_S
+
+    def _kill(self, why: str) -> str:
+        self._patience_s = 0.0
+        self._await_start()
+        self._asked = None
+        ray.kill(self.handle, no_restart=False)
+        if self._local and self._pid:
+            # A stopped process obeys nobody but the kernel.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(self._pid, signal.SIGKILL)
+        return f"{self.name} {why} and was killed"
+
+
+def reason(error: RayError) -> str:
+    """What went wrong in an actor, without Ray's account of where."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1].removeprefix("bindstream.errors.") if lines else type(error).__name__
+
+
+def gather(refs: dict[Any, Watched[Any]], timeout_s: float) -> None:
+    """Take in the answers, each a health, that come within `timeout_s`."""
+    done, _ = ray.wait(list(refs), num_returns=len(refs), timeout=timeout_s)
+    for ref in done:
+        with contextlib.suppress(RayError):
+            refs[ref].health = ray.get(ref)

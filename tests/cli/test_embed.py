@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bindstream.models import load_model
+from tests.cli.conftest import Command
+
+
+@pytest.fixture
+def sounds(tmp_path: Path) -> list[Path]:
+    """Three sounds of 2, 5 and 2 s, with a file that is none in between."""
+    soundfile = pytest.importorskip("soundfile")
+    rng = np.random.default_rng(3)
+    paths = [tmp_path / name for name in ("a.wav", "b.wav", "bad.wav", "c.flac")]
+    for path, seconds in zip(paths, (2, 5, 0, 2), strict=True):
+        soundfile.write(path, rng.normal(0, 0.1, 16000 * seconds).astype(np.float32), 16000)
+    paths[2].write_bytes(b"RIFF and nothing more")
+    return paths
+
+
+def test_cosines_and_shares_are_those_of_the_model(
+    bindstream: Command, sounds: list[Path], tiny_model: Path
+) -> None:
+    shown = bindstream(
+        *("embed", sounds[1], "--modality", "audio", "--model", tiny_model, "--json"),
+        *("--text", "a dog barking", "--text", "glass breaking"),
+    )
+    assert shown.code == 0
+    said = json.loads(shown.out)
+    model = load_model(tiny_model, device="cpu")
+    assert said["model"] == {"name": "tiny", "fingerprint": model.fingerprint}
+    (file,) = said["files"]
+    texts = model.encode_text(["a dog barking", "glass breaking"])
+    cosines = (model.embed("audio", sounds[1]) @ texts.T).mean(axis=0)
+    assert file["windows"] == 3
+    assert list(file["cosine"].values()) == pytest.approx(cosines.tolist(), abs=1e-5)
+    assert sum(file["probability"].values()) == pytest.approx(1)
+
+
+def test_a_bad_file_is_reported_and_the_rest_goes_on(
+    bindstream: Command, sounds: list[Path], tiny_model: Path, tmp_path: Path
+) -> None:
+    to = tmp_path / "vectors.npz"
+    shown = bindstream(
+        *("embed", *sounds, tmp_path / "none.wav"),
+        *("--modality", "audio", "--model", tiny_model, "--out", to),
+    )
+    assert shown.code == 3
+    assert "bad.wav" in shown.err
+    assert "none.wav: there is no such file" in shown.err
+    stored = np.load(to)
+    assert [Path(name).name for name in stored["files"]] == ["a.wav", "b.wav", "c.flac"]
+    assert stored["file_index"].tolist() == [0, 1, 1, 1, 2]
+    assert np.linalg.norm(stored["vectors"], axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_file_names_come_from_lists_and_standard_input(
+    bindstream: Command,
+    sounds: list[Path],
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "list").write_text(f"{sounds[0]}\n\n{sounds[1]}\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{sounds[3]}\n"))
+    shown = bindstream(
+        *("embed", f"@{tmp_path / 'list'}", "-", "--modality", "audio", "--json"),
+        *("--model", tiny_model, "--text", "silence"),
+    )
+    assert shown.code == 0
+    files = [file["file"] for file in json.loads(shown.out)["files"]]
+    assert files == [str(sounds[i]) for i in (0, 1, 3)]
+
+
+def test_words_the_model_never_saw_are_named(
+    bindstream: Command, sounds: list[Path], tiny_model: Path
+) -> None:
+    shown = bindstream(
+        *("embed", sounds[0], "-m", "audio", "--model", tiny_model, "--json"),
+        *("--text", "a zeppelin"),
+    )
+    assert "'zeppelin'" in shown.err
+    assert json.loads(shown.out)["files"]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("a.wav", "--modality", "audio"),
+        ("a.wav", "--modality", "smell", "--text", "a"),
+        ("a.wav", "--modality", "audio", "--out", "/nowhere/v.npz"),
+        ("@/nowhere/list", "--modality", "audio", "--text", "a", "--model", "{model}"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(
+    bindstream: Command, tiny_model: Path, args: tuple[str, ...]
+) -> None:
+    assert bindstream("embed", *(a.replace("{model}", str(tiny_model)) for a in args)).code == 2

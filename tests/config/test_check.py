@@ -1,0 +1,345 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bindstream.config import Problem, QueryConfig, check_config, json_schema, load_config
+from bindstream.errors import ConfigError
+from bindstream.sources.registry import KINDS
+
+GOOD = """\
+streams:
+  - name: door
+    source: {kind: camera, url: "rtsp://10.0.0.7/stream"}
+  - name: heat
+    source: {kind: thermal, device: 1}
+"""
+
+
+def problems_of(tmp_path: Path, text: str) -> list[Problem]:
+    path = tmp_path / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    return check_config(path)
+
+
+def only_problem(tmp_path: Path, text: str) -> Problem:
+    found = problems_of(tmp_path, text)
+    assert len(found) == 1, "\n".join(map(str, found))
+    return found[0]
+
+
+def test_a_good_file_has_no_problems_and_loads_with_defaults(tmp_path: Path) -> None:
+    assert problems_of(tmp_path, GOOD) == []
+    config = load_config(tmp_path / "config.yaml")
+    assert [(s.name, s.modality) for s in config.streams] == [
+        ("door", "vision"),
+        ("heat", "thermal"),
+    ]
+    assert config.model.name == "starter"
+    assert config.bus.address == "tcp://127.0.0.1:5560"
+    assert [sink.kind for sink in config.sinks] == ["terminal"]
+
+
+def test_every_problem_is_listed_with_its_line(tmp_path: Path) -> None:
+    found = problems_of(
+        tmp_path,
+        """\
+streams:
+  - name: Front Door
+    source: {kind: camera, url: "ftp://10.0.0.7/stream"}
+  - name: heat
+    source: {kind: thermal, device: 1}
+    hop_s: -1
+  - name: heat
+    source: {kind: thermal, device: 1}
+modle: {}
+queries:
+  - text: glass breaking
+    on: 3
+    off: 5
+  - text: dog barking
+    streams: [garden]
+  - text: fire
+    modalities: [depth]
+sinks:
+  - {kind: jsonl}
+""",
+    )
+    assert [(p.line, p.path) for p in found] == [
+        (2, "streams[0].name"),
+        (3, "streams[0].source.url"),
+        (6, "streams[1].hop_s"),
+        (7, "streams[2].name"),
+        (9, "modle"),
+        (11, "queries[0]"),
+        (15, "queries[1].streams"),
+        (19, "sinks[0].path"),
+    ]
+
+
+def test_a_query_for_a_modality_that_no_stream_has_is_a_problem(tmp_path: Path) -> None:
+    problem = only_problem(tmp_path, GOOD + "queries:\n  - {text: fire, modalities: [depth]}\n")
+    assert (problem.line, problem.path) == (7, "queries[0].modalities")
+    narrowed = "queries:\n  - {text: fire, streams: [heat], modalities: [vision]}\n"
+    assert only_problem(tmp_path, GOOD + narrowed).path == "queries[0].modalities"
+
+
+def test_an_unknown_key_is_met_with_the_one_that_was_meant(tmp_path: Path) -> None:
+    text = GOOD.replace("url:", "ulr:")
+    found = {p.path: p for p in problems_of(tmp_path, text)}
+    assert "'url'" in found["streams[0].source.ulr"].fix
+    top = only_problem(tmp_path, GOOD + "bus: {adress: tcp://127.0.0.1:1}\n")
+    assert "'address'" in top.fix
+
+
+def test_an_unknown_kind_is_met_with_the_known_ones(tmp_path: Path) -> None:
+    problem = only_problem(tmp_path, GOOD.replace("kind: thermal", "kind: termal"))
+    assert (problem.path, problem.value) == ("streams[1].source.kind", "termal")
+    assert all(kind in problem.fix for kind in KINDS)
+
+
+def test_a_missing_kind_is_met_with_the_known_ones(tmp_path: Path) -> None:
+    problem = only_problem(tmp_path, GOOD.replace("kind: thermal, ", ""))
+    assert problem.path == "streams[1].source.kind"
+    assert "thermal" in problem.fix
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("streams: [\n  - name: a\n", 2, "YAML"),
+        ("streams:\n\t- name: a\n", 2, "YAML"),
+        (GOOD + "model: {}\nmodel: {}\n", 7, "line 6"),
+        ("- a\n- b\n", 1, "mapping"),
+        ("", 1, "mapping"),
+        ("streams: []\n", 1, "empty"),
+        ("model: {}\n", 1, "required"),
+    ],
+)
+def test_what_is_no_configuration_is_said_with_its_line(
+    tmp_path: Path, text: str, line: int, said: str
+) -> None:
+    problem = only_problem(tmp_path, text)
+    assert problem.line == line
+    assert said in str(problem)
+
+
+def test_a_file_that_cannot_be_read_is_a_problem_not_a_crash(tmp_path: Path) -> None:
+    (problem,) = check_config(tmp_path / "none.yaml")
+    assert "No such file" in problem.what
+    (tmp_path / "latin.yaml").write_bytes("name: Tür\n".encode("latin-1"))
+    (problem,) = check_config(tmp_path / "latin.yaml")
+    assert "UTF-8" in problem.what
+    with pytest.raises(ConfigError):
+        load_config(tmp_path / "latin.yaml")
+
+
+def test_on_and_off_are_keys_and_not_booleans(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(GOOD + "queries:\n  - {text: fire, on: 6, off: 2}\n")
+    (query,) = load_config(path).queries
+    assert (query.on, query.off) == (6, 2)
+
+
+@pytest.mark.parametrize(
+    "address", ["tcp://0.0.0.0:5560", "tcp://*:5560", "tcp://10.1.2.3:5560", "tcp://[::]:5560"]
+)
+def test_a_bus_open_to_others_needs_keys(tmp_path: Path, address: str) -> None:
+    problem = only_problem(tmp_path, GOOD + f'bus: {{address: "{address}"}}\n')
+    assert "keys" in problem.what
+    assert "bindstream keys" in problem.fix
+    (tmp_path / "keys").mkdir()
+    assert problems_of(tmp_path, GOOD + f'bus: {{address: "{address}", keys: keys}}\n') == []
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:5560", "tcp://127.0.0.1", "udp://h:1", "ipc://"])
+def test_an_address_that_is_none_is_a_problem(tmp_path: Path, address: str) -> None:
+    problem = only_problem(tmp_path, GOOD + f'bus: {{address: "{address}"}}\n')
+    assert (problem.path, problem.value) == ("bus.address", address)
+
+
+def test_relative_paths_start_from_the_files_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "clip.mkv").touch()
+    monkeypatch.chdir("/")
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "streams:\n"
+        "  - {name: a, source: {kind: camera, file: clip.mkv}}\n"
+        "sinks:\n"
+        "  - {kind: jsonl, path: runs/alerts.jsonl}\n"
+    )
+    config = load_config(path)
+    assert config.streams[0].source.model_dump()["file"] == tmp_path / "clip.mkv"
+    assert config.sinks[0].model_dump()["path"] == tmp_path / "runs/alerts.jsonl"
+
+
+def test_files_that_are_not_there_are_problems(tmp_path: Path) -> None:
+    found = problems_of(
+        tmp_path,
+        "streams:\n"
+        "  - {name: a, source: {kind: camera, file: none.mkv}}\n"
+        "model: {name: ./none}\n"
+        "bus: {keys: none}\n",
+    )
+    assert [(p.line, p.path) for p in found] == [
+        (2, "streams[0].source.file"),
+        (3, "model.name"),
+        (4, "bus.keys"),
+    ]
+    assert all(str(tmp_path) in p.fix for p in found)
+
+
+def test_a_modality_that_contradicts_the_source_is_a_problem(tmp_path: Path) -> None:
+    text = GOOD.replace("name: heat\n", "name: heat\n    modality: vision\n")
+    assert only_problem(tmp_path, text).path == "streams[1]"
+
+
+def test_odd_windows_warn_and_still_load(tmp_path: Path) -> None:
+    sound = (
+        "streams:\n  - {name: a, source: {kind: scene}, modality: audio, window_s: 3, hop_s: 4}\n"
+    )
+    found = problems_of(tmp_path, sound)
+    assert [(p.path, p.severity) for p in found] == [
+        ("streams[0].window_s", "warning"),
+        ("streams[0].hop_s", "warning"),
+    ]
+    assert load_config(tmp_path / "config.yaml").streams[0].window_s == 3
+
+
+def test_a_scene_has_to_say_which_sensor_it_is(tmp_path: Path) -> None:
+    problem = only_problem(tmp_path, "streams:\n  - {name: a, source: {kind: scene}}\n")
+    assert problem.path == "streams[0].modality"
+    assert "thermal" in problem.fix
+
+
+def test_a_hop_the_windower_would_refuse_is_an_error(tmp_path: Path) -> None:
+    text = GOOD.replace("name: heat\n", "name: heat\n    hop_s: 30\n")
+    assert only_problem(tmp_path, text).severity == "error"
+
+
+def test_passwords_are_not_repeated_in_problems(tmp_path: Path) -> None:
+    text = GOOD.replace("rtsp://10.0.0.7/stream", "rtps://admin:hunter2@10.0.0.7/s?pw=hunter3")
+    problem = only_problem(tmp_path, text)
+    assert "10.0.0.7" in str(problem)
+    assert "hunter" not in str(problem)
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path / "config.yaml")
+    assert "hunter" not in str(caught.value)
+
+
+def test_the_error_lists_all_problems(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(GOOD + "modle: {}\nbuss: {}\n")
+    with pytest.raises(ConfigError, match="2 problems") as caught:
+        load_config(path)
+    assert "modle" in str(caught.value)
+    assert "buss" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Glass breaking!", "glass-breaking"),
+        (["a dog barks", "barking"], "a-dog-barks"),
+        ("ガラス", "query-"),
+    ],
+)
+def test_a_query_is_named_after_its_words(text: object, expected: str) -> None:
+    query = QueryConfig.model_validate({"text": text})
+    assert query.id.startswith(expected)
+    assert isinstance(query.text, tuple)
+
+
+def test_queries_of_the_same_words_need_ids(tmp_path: Path) -> None:
+    twice = GOOD + "queries:\n  - {text: fire}\n  - {text: Fire}\n"
+    assert only_problem(tmp_path, twice).path == "queries[1].id"
+    named = GOOD + "queries:\n  - {text: fire}\n  - {text: Fire, id: fire-2}\n"
+    assert problems_of(tmp_path, named) == []
+
+
+def test_the_schema_knows_every_kind_and_does_not_ask_for_the_modality() -> None:
+    schema = json_schema()
+    stream = schema["$defs"]["StreamConfig"]
+    assert stream["required"] == ["name", "source"]
+    assert set(stream["properties"]["source"]["discriminator"]["mapping"]) == set(KINDS)
+
+
+SECTIONS = ["streams", "model", "bus", "ray", "queries", "sinks"]
+WORDS = """streams queries name modality source kind window_s hop_s placement url device text on
+off id modalities path keys address celsius features span_c"""
+KEYS = st.sampled_from(WORDS.split())
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=5),
+    st.sampled_from(["camera", "thermal", "scene", "jsonl", "audio", "tcp://0.0.0.0:1", "./x"]),
+)
+ANYTHING = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(KEYS | st.text(max_size=3) | st.integers(), inner, max_size=5)
+    ),
+    max_leaves=25,
+)
+
+
+@given(st.dictionaries(st.sampled_from(SECTIONS), ANYTHING, max_size=6))
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_whatever_a_file_says_is_answered_with_problems(tmp_path: Path, data: object) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(data, allow_unicode=True), encoding="utf-8")
+    for problem in check_config(path):
+        assert problem.line >= 1
+        assert str(problem)
+
+
+@pytest.mark.parametrize(
+    "text", ["a: &a [*a]\n", "? [1, 2]\n: 3\n", "1: 2\n", "a: !!python/none x\n"]
+)
+def test_odd_yaml_is_answered_with_problems(tmp_path: Path, text: str) -> None:
+    assert problems_of(tmp_path, text)
+
+
+def test_a_lone_phrase_in_place_of_a_list_is_pointed_at_itself(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        "streams:\n  - {name: a, modality: audio, source: {kind: scene}}\nqueries:\n  - text: ''\n"
+    )
+    (problem,) = check_config(file)
+    assert (problem.line, problem.path) == (4, "queries[0].text")
+
+
+def test_windows_too_far_apart_to_make_one_event_warn(tmp_path: Path) -> None:
+    text = "streams:\n  - {name: a, source: {kind: scene}, modality: audio, hop_s: HOP}\n"
+    problem = only_problem(tmp_path, text.replace("HOP", "8"))
+    assert (problem.path, problem.severity) == ("streams[0].hop_s", "warning")
+    assert "an event of its own" in problem.what
+    assert "event" not in only_problem(tmp_path, text.replace("HOP", "6")).what
+
+
+@pytest.mark.parametrize("speed", ["0", "-1", ".inf", ".nan", "slow"])
+def test_a_speed_at_which_nothing_plays_is_a_problem(tmp_path: Path, speed: str) -> None:
+    text = "streams:\n  - {name: a, modality: imu, source: {kind: scene, speed: SPEED}}\n"
+    found = problems_of(tmp_path, text.replace("SPEED", speed))
+    assert {p.path for p in found} == {"streams[0].source.speed"}
+
+
+def test_no_part_of_a_password_with_odd_signs_is_repeated(tmp_path: Path) -> None:
+    text = GOOD.replace("rtsp://10.0.0.7/stream", "rtps://admin:p@ss/w0rd@10.0.0.7/stream")
+    said = str(only_problem(tmp_path, text))
+    assert "10.0.0.7" in said
+    assert "ss/w0rd" not in said

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bindstream.errors import DataError
+from bindstream.features.audio import filterbank
+from tests import parity
+
+NOISE = np.random.default_rng(0).normal(0, 0.1, 32000).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", ["noise", "chirp", "quiet_offset", "silence"])
+def test_mel_frames_equal_the_reference(name):
+    wave = parity.seeded().waves()[name]
+    expected = parity.figures("golden_preprocess.npz")["mel_" + name]
+    np.testing.assert_allclose(filterbank(wave), expected, atol=1e-3)
+
+
+def test_gives_the_tower_s_shape_for_any_length():
+    for samples in (400, 12345, 32000, 99999):
+        mel = filterbank(np.resize(NOISE, samples))
+        assert mel.shape == (1, 128, 204)
+        assert mel.dtype == np.float32
+        assert np.isfinite(mel).all()
+
+
+def test_what_comes_after_two_seconds_is_not_heard():
+    longer = np.concatenate([NOISE, np.ones(8000, np.float32)])
+    np.testing.assert_array_equal(filterbank(longer), filterbank(NOISE))
+
+
+def test_a_short_wave_is_padded_with_zeros_before_normalising():
+    mel = filterbank(NOISE[:16000])  # 98 frames
+    np.testing.assert_allclose(mel[0, :, 98:], 4.268 / 9.138, rtol=1e-6)
+    assert mel[0, :, :98].std() > 0.1
+
+
+def test_a_constant_offset_is_not_heard():
+    np.testing.assert_allclose(filterbank(NOISE + np.float32(0.2)), filterbank(NOISE), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("wave", "says"),
+    [
+        (np.zeros(399, np.float32), "too short"),
+        (np.zeros(0, np.float32), "too short"),
+        (np.zeros(32000, np.int16), "int16"),
+        (np.zeros((32000, 2), np.float32), "one channel"),
+        (np.full(32000, np.nan, np.float32), "NaN"),
+        (np.full(32000, np.inf, np.float32), "NaN or infinity"),
+        (np.full(32000, 20000, np.float32), "Divide int16 samples by 32768"),
+    ],
+)
+def test_refuses_what_is_no_sound(wave, says):
+    with pytest.raises(DataError, match=says):
+        filterbank(wave)

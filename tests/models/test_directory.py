@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from bindstream.errors import ModelError
+from bindstream.models import load_model
+from bindstream.models.directory import CARD, ModelSpec, read_spec, save_model
+from bindstream.models.tokenizer import word_tokenizer
+from tests.models import narrow
+
+
+@pytest.fixture
+def saved(tmp_path) -> Path:
+    narrow.save(tmp_path / "narrow")
+    return tmp_path / "narrow"
+
+
+def edit(directory: Path, **changes: object) -> None:
+    card = json.loads((directory / CARD).read_text())
+    (directory / CARD).write_text(json.dumps({**card, **changes}))
+
+
+def test_the_same_model_gives_the_same_fingerprint(tmp_path):
+    assert narrow.save(tmp_path / "a") == narrow.save(tmp_path / "b")
+    assert load_model(tmp_path / "a").fingerprint == narrow.save(tmp_path / "a")
+
+
+def test_other_weights_another_fingerprint(tmp_path):
+    assert narrow.save(tmp_path / "a", seed=0) != narrow.save(tmp_path / "b", seed=1)
+
+
+def test_other_words_another_fingerprint(tmp_path):
+    spec, towers, tokenizer = narrow.parts()
+    swapped = word_tokenizer(["zebra" if word == "dog" else word for word in narrow.WORDS])
+    assert swapped.vocabulary == tokenizer.vocabulary
+    assert save_model(tmp_path / "a", spec, towers, tokenizer) != save_model(
+        tmp_path / "b", spec, towers, swapped
+    )
+
+
+def test_the_fingerprint_is_that_of_the_model_not_of_the_towers_loaded(saved):
+    one, another = load_model(saved, modalities=["imu"]), load_model(saved, modalities=["text"])
+    assert one.fingerprint == another.fingerprint
+
+
+def test_notes_change_no_fingerprint(saved):
+    before = read_spec(saved).fingerprint
+    edit(saved, notes={"author": "someone"}, temperature={"imu": 0.5})
+    assert read_spec(saved).fingerprint == before
+
+
+def test_weights_are_stored_in_half_precision_a_file_a_tower(saved):
+    for modality in ("vision", "audio", "thermal", "depth", "imu", "text"):
+        weights = load_file(saved / f"{modality}.safetensors")
+        assert {value.dtype for value in weights.values()} == {torch.float16}
+
+
+def test_saving_over_a_model_replaces_it(saved):
+    assert load_model(saved).fingerprint != narrow.save(saved, seed=1)
+    assert min(load_model(saved).check().values()) > 0.9999
+    assert not list(saved.glob("*.partial"))
+
+
+@pytest.mark.parametrize(
+    "name", ["imu.safetensors", "text.safetensors", "tokenizer.json", "golden.safetensors"]
+)
+def test_missing_truncated_and_changed_files_are_named(saved, name):
+    whole = (saved / name).read_bytes()
+    flipped = whole[:-1] + bytes([whole[-1] ^ 1])
+    for content, says in ((whole[:-1], "truncated"), (flipped, "SHA-256"), (None, "missing")):
+        if content is None:
+            (saved / name).unlink()
+        else:
+            (saved / name).write_bytes(content)
+        with pytest.raises(ModelError, match=says) as raised:
+            load_model(saved, modalities=["imu", "text"])
+        assert name in str(raised.value)
+
+
+def test_a_damaged_tower_that_is_not_asked_for_does_no_harm(saved):
+    (saved / "vision.safetensors").unlink()
+    assert load_model(saved, modalities=["imu"]).modalities == ("imu",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"format": 2}, "Upgrade bindstream"),
+        ({"format": None}, "not written by bindstream"),
+        ({"format": "one"}, "format"),
+        ({"preprocessing": 99}, "preprocessing 99"),
+        ({"architecture": "resnet"}, "'resnet' is not known"),
+        ({"dim": 25}, "dimension 24"),
+        ({"dim": "many"}, "dim"),
+        ({"towers": {}}, "towers"),
+        ({"licence": ""}, "licence"),
+        ({"temperature": {"audio": 0}}, "above 0"),
+        ({"weights": "x"}, "weights"),
+        ({"files": {}}, "states no file"),
+    ],
+)
+def test_a_card_that_cannot_be_used_says_what_and_where(saved, changes, says):
+    edit(saved, **changes)
+    with pytest.raises(ModelError, match=says) as raised:
+        load_model(saved)
+    assert str(saved) in str(raised.value)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "\x00", '"text"'])
+def test_a_card_that_is_no_card_is_refused(saved, content):
+    (saved / CARD).write_text(content)
+    with pytest.raises(ModelError, match=CARD):
+        load_model(saved)
+
+
+def test_a_foreign_directory_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    for path in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(ModelError, match=r"no model\.json"):
+            load_model(path)
+
+
+def test_weights_of_another_architecture_are_refused(saved):
+    card = json.loads((saved / CARD).read_text())
+    card["towers"]["imu"]["width"] = 64
+    edit(saved, towers=card["towers"])
+    with pytest.raises(ModelError, match="do not fit"):
+        load_model(saved)
+
+
+def test_weights_that_overflow_are_not_saved(tmp_path):
+    spec, towers, tokenizer = narrow.parts()
+    with torch.no_grad():
+        towers["imu"].head.weight[0, 0] = 1e6
+    with pytest.raises(ModelError, match=r"tower imu.*head\.weight"):
+        save_model(tmp_path, spec, towers, tokenizer)
+    assert not (tmp_path / CARD).exists()
+
+
+def test_towers_spec_and_tokenizer_must_agree(tmp_path):
+    spec, towers, tokenizer = narrow.parts()
+    with pytest.raises(ModelError, match="tokenizer"):
+        save_model(tmp_path, spec, towers)
+    with pytest.raises(ModelError, match="tokens"):
+        save_model(tmp_path, spec, towers, word_tokenizer(["dog"]))
+    del towers["imu"]
+    with pytest.raises(ModelError, match="imu"):
+        save_model(tmp_path, spec, towers, tokenizer)
+
+
+def test_a_model_may_have_sensors_alone(tmp_path):
+    spec, towers, _ = narrow.parts()
+    only = ModelSpec(
+        name="n", licence="CC0-1.0", dim=narrow.DIM, towers={"imu": spec.towers["imu"]}
+    )
+    save_model(tmp_path, only, {"imu": towers["imu"]})
+    model = load_model(tmp_path)
+    assert model.modalities == ("imu",)
+    with pytest.raises(ModelError, match="text is not loaded"):
+        model.unknown_words("a dog")

@@ -1,0 +1,205 @@
+"""A run on Ray: everyone on loopback, nobody missed when killed, accounts exact, nothing left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from bindstream.bus import Subscriber
+from bindstream.config import Config
+from bindstream.control import ask
+from bindstream.errors import BindstreamError, BusError
+from bindstream.records import Embedding
+from nodes.supervisor import Supervisor
+
+pytestmark = pytest.mark.slow
+ANY = "tcp://127.0.0.1:0"
+
+
+def config(pictures: Path, model: Path, *, streams: int = 2) -> Config:
+    source = {"kind": "camera", "folder": str(pictures), "fps": 10, "loop": True}
+    return Config.model_validate(
+        {
+            "streams": [{"name": f"door{i}", "source": source} for i in range(streams)],
+            "model": {"name": str(model), "threads": 1},
+            "bus": {"address": ANY, "inbound": ANY, "control": ANY},
+            "queries": [{"text": "a dog barking"}],
+            "sinks": [{"kind": "bus"}],
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for i in range(40):
+        Image.fromarray(rng.integers(0, 255, (60, 80, 3), dtype=np.uint8)).save(
+            folder / f"{i:02d}.png"
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(pictures: Path, tiny_model: Path) -> Iterator[Supervisor]:
+    with Supervisor(config(pictures, tiny_model)) as supervisor:
+        yield supervisor
+
+
+def wait_for(run: Supervisor, what: Callable[[dict[str, Any]], bool], most_s: float) -> float:
+    """Poll until `what(status)` holds; returns how long that took, fails after `most_s`."""
+    begun = time.monotonic()
+    while time.monotonic() - begun < most_s:
+        run.poll()
+        if what(run.status()):
+            return time.monotonic() - begun
+        time.sleep(0.2)
+    pytest.fail(f"not within {most_s} s: {run.status()}")
+
+
+def accounts(status: dict[str, Any], stream: str) -> dict[str, Any]:
+    return dict(status["streams"][stream].get("intake", {}).get("accounts", {}))
+
+
+def embedded(status: dict[str, Any], stream: str) -> int:
+    return int(accounts(status, stream).get("embedded", 0))
+
+
+def going_on(run: Supervisor, *, after: int = 3) -> Callable[[dict[str, Any]], bool]:
+    """Every stream has embedded `after` windows more than when this was called."""
+    before = {name: embedded(run.status(), name) for name in run.status()["streams"]}
+    return lambda now: all(embedded(now, name) >= n + after for name, n in before.items())
+
+
+def test_vectors_arrive_on_the_bus_and_in_the_match_actor(run: Supervisor) -> None:
+    with Subscriber(run.address, ["emb.vision."]) as bus:
+        heard = [bus.receive(15) for _ in range(4)]
+    assert all(isinstance(e, Embedding) for e in heard)
+    streams = {e.stream for e in heard if e is not None}
+    assert streams == {"door0", "door1"}
+    wait_for(run, lambda s: sum(s["match"].get("embeddings", {}).values()) >= 4, 15)
+    assert "embedded" in run.status()["match"]["latency"]
+
+
+def test_every_socket_of_the_run_listens_on_loopback_alone(run: Supervisor) -> None:
+    me = psutil.Process()
+    family = [me, *me.children(recursive=True)]
+    listening = [
+        connection.laddr.ip
+        for process in family
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert len(listening) >= 5  # the bus, control and Ray's own
+    loopback = {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+    assert set(listening) <= loopback
+
+
+def test_only_the_embedding_process_holds_torch_and_sensors_stay_small(run: Supervisor) -> None:
+    wait_for(run, lambda s: all("pid" in a for a in s["streams"].values()), 15)
+    for stream in run.status()["streams"].values():
+        process = psutil.Process(stream["pid"])
+        assert not [m.path for m in process.memory_maps() if "libtorch" in m.path]
+        assert process.memory_info().rss < 200 * 2**20
+
+
+def test_queries_are_added_listed_and_removed_while_running(run: Supervisor) -> None:
+    added = ask(run.control, {"op": "query.add", "query": {"text": "glass breaking loudly"}})
+    assert added["id"] == "glass-breaking-loudly"
+    assert "'loudly'" in added["warnings"][0]
+    wait_for(run, lambda s: "glass-breaking-loudly" in s["match"]["queries"], 5)
+    with pytest.raises(BusError, match=r"no stream attic.*door0"):
+        ask(run.control, {"op": "query.add", "query": {"text": "a dog", "streams": ["attic"]}})
+    with pytest.raises(BusError, match="off"):
+        ask(run.control, {"op": "query.add", "query": {"text": "a", "on": 1, "off": 2}})
+    ask(run.control, {"op": "query.remove", "id": "glass-breaking-loudly"})
+    assert [q["id"] for q in ask(run.control, {"op": "query.list"})["queries"]] == ["a-dog-barking"]
+    with pytest.raises(BusError, match=r"no query.*a-dog-barking"):
+        ask(run.control, {"op": "query.remove", "id": "nonsense"})
+
+
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
+def test_a_lost_stream_actor_comes_back_with_its_accounts(run: Supervisor, blow: int) -> None:
+    wait_for(run, going_on(run), 15)
+    before = accounts(run.status(), "door0")
+    restarts = run.status()["streams"]["door0"]["restarts"]
+    os.kill(run.status()["streams"]["door0"]["pid"], blow)
+    took = wait_for(run, lambda s: s["streams"]["door0"]["restarts"] > restarts, 20)
+    assert took < (10 if blow == signal.SIGKILL else 15)
+    wait_for(run, going_on(run), 10)
+    after = accounts(run.status(), "door0")
+    assert after["captured"] > before["captured"]
+    assert 0 <= after["pending"] <= 3
+
+
+def test_a_killed_embedding_actor_comes_back_and_the_loss_is_stated(run: Supervisor) -> None:
+    os.kill(run.status()["embedders"]["embed-0"]["pid"], signal.SIGKILL)
+    wait_for(run, lambda s: s["embedders"]["embed-0"]["restarts"] > 0, 20)
+    assert wait_for(run, going_on(run), 15) < 10
+    for stream in ("door0", "door1"):
+        said = accounts(run.status(), stream)
+        whole = said["embedded"] + said["reused"] + sum(said["dropped"].values())
+        assert said["captured"] == whole + said["pending"]
+
+
+def test_a_killed_match_actor_comes_back_with_its_queries(run: Supervisor) -> None:
+    os.kill(run.status()["match"]["pid"], signal.SIGKILL)
+    took = wait_for(
+        run,
+        lambda s: (
+            s["match"]["restarts"] > 0 and "a-dog-barking" in (s["match"].get("queries") or ())
+        ),
+        20,
+    )
+    assert took < 10
+    wait_for(run, lambda s: sum(s["match"]["embeddings"].values()) > 3, 10)
+
+
+def test_draining_settles_every_window_and_leaves_no_process_behind(run: Supervisor) -> None:
+    pids = [child.pid for child in psutil.Process().children(recursive=True)]
+    begun = time.monotonic()
+    run.drain()
+    status = run.status()
+    run.stop()
+    assert time.monotonic() - begun < 5
+    for stream in ("door0", "door1"):
+        said = accounts(status, stream)
+        assert said["pending"] == 0
+        lost = sum(said["dropped"].values())
+        assert said["captured"] == said["embedded"] + said["reused"] + lost
+    gone_by = time.monotonic() + 5
+    while time.monotonic() < gone_by and any(psutil.pid_exists(p) for p in pids):
+        time.sleep(0.1)
+    assert [p for p in pids if psutil.pid_exists(p)] == []
+
+
+def test_a_model_that_is_not_there_is_refused_and_nothing_is_left(pictures: Path) -> None:
+    broken = config(pictures, Path("/nonexistent/model"), streams=1)
+    with pytest.raises(BindstreamError, match="/nonexistent/model"):
+        Supervisor(broken).start()
+    assert not [c for c in psutil.Process().children(recursive=True) if "raylet" in c.name()]
+
+
+def test_a_sink_that_cannot_be_opened_is_said_in_words(pictures: Path, tiny_model: Path) -> None:
+    closed = {"kind": "jsonl", "path": "/dev/null/alerts.jsonl"}
+    unwritable = config(pictures, tiny_model).model_dump() | {"sinks": [closed]}
+    with pytest.raises(BindstreamError, match=r"cannot append to /dev/null/alerts\.jsonl"):
+        Supervisor(Config.model_validate(unwritable)).start()
+
+
+def test_a_stream_that_cannot_be_started_is_said_and_ends(pictures: Path, tiny_model: Path) -> None:
+    made = config(pictures, tiny_model, streams=1)
+    # A hop that the windower refuses, and that `check_config` would have named.
+    stream = made.streams[0].model_copy(update={"hop_s": 59.0})
+    with Supervisor(made.model_copy(update={"streams": (stream,)})) as run:
+        wait_for(run, lambda _: run.ended, 30)
+        assert [w for w in run.news() if "door0: cannot be started" in w and "hop" in w]

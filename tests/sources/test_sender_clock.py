@@ -1,0 +1,91 @@
+"""Stamps of senders with all kinds of clocks end up at the time of capture, or say how far off."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bindstream.sources.sender_clock import (
+    LEAST_UNCERTAINTY_NS,
+    UNKNOWN_DELAY_NS,
+    Placed,
+    SenderClock,
+)
+
+S, MS = 1_000_000_000, 1_000_000
+NOW = 1_790_000_000 * S
+
+
+def place(
+    stamps_ns: np.ndarray, arrivals_ns: np.ndarray, clock: SenderClock | None = None
+) -> list[Placed]:
+    clock = clock or SenderClock()
+    return [clock.place(int(s), int(a)) for s, a in zip(stamps_ns, arrivals_ns, strict=True)]
+
+
+def jittered(count: int, seed: int, fps: float = 30.0) -> tuple[np.ndarray, np.ndarray]:
+    """Capture times, and arrivals 30 ms or more later."""
+    captured = NOW + (np.arange(count) * S / fps).astype(np.int64)
+    delay = 30 * MS + np.random.default_rng(seed).exponential(20 * MS, count)
+    return captured, captured + delay.astype(np.int64)
+
+
+def test_sender_in_step_with_utc_is_believed_within_its_least_delay() -> None:
+    captured, arrivals = jittered(300, 1)
+    placed = place(captured, arrivals)
+    assert [p.capture_ns for p in placed] == captured.tolist()
+    assert all(30 * MS <= p.uncertainty_ns < 150 * MS for p in placed)
+    assert placed[-1].uncertainty_ns < 32 * MS
+    assert {p.gap for p in placed} == {""}
+
+
+def test_uncertainty_never_claims_more_than_clocks_on_a_network_can_do() -> None:
+    assert SenderClock().place(NOW, NOW + MS).uncertainty_ns == LEAST_UNCERTAINTY_NS
+
+
+def test_clock_since_boot_is_laid_on_the_least_delayed_arrival() -> None:
+    captured, arrivals = jittered(600, 2)
+    placed = place(captured - NOW + 77 * S, arrivals)
+    late_ms = [(p.capture_ns - c) / MS for p, c in zip(placed, captured.tolist(), strict=True)]
+    assert min(late_ms[100:]) >= 30
+    assert max(late_ms[100:]) < 33, "jitter of the arrival must not be in the capture times"
+    assert {p.uncertainty_ns for p in placed} == {UNKNOWN_DELAY_NS}
+    assert {p.gap for p in placed} == {""}
+
+
+def test_drift_of_100_ppm_is_followed() -> None:
+    captured, arrivals = jittered(30 * 600, 3)
+    stamps = ((captured - NOW) * (1 + 100e-6)).astype(np.int64)
+    placed = place(stamps, arrivals)
+    late_ms = [(p.capture_ns - c) / MS for p, c in zip(placed, captured.tolist(), strict=True)]
+    assert all(25 < late < 40 for late in late_ms[1000:])
+
+
+def test_sender_that_restarts_its_clock_is_marked_once_and_laid_anew() -> None:
+    captured, arrivals = jittered(600, 4)
+    stamps = captured - NOW + 500 * S
+    stamps[300:] -= 480 * S
+    placed = place(stamps, arrivals)
+    gaps = [i for i, p in enumerate(placed) if p.gap]
+    assert len(gaps) == 1
+    assert 300 <= gaps[0] <= 300 + 6 * 30
+    assert "went back by 480.0 s" in placed[gaps[0]].gap
+    late_ms = (placed[-1].capture_ns - int(captured[-1])) / MS
+    assert 25 < late_ms < 60
+
+
+def test_sender_that_gets_the_time_is_marked_once_and_then_believed() -> None:
+    captured, arrivals = jittered(400, 5)
+    stamps = captured.copy()
+    stamps[:200] -= NOW - 3 * S
+    placed = place(stamps, arrivals)
+    assert [i for i, p in enumerate(placed) if p.gap] == [200]
+    assert "went forward" in placed[200].gap
+    assert [p.capture_ns for p in placed[200:]] == captured[200:].tolist()
+
+
+def test_frames_held_up_on_the_way_are_not_a_jump() -> None:
+    captured, arrivals = jittered(600, 6)
+    held = slice(300, 390)
+    arrivals[held] = arrivals[389] + np.arange(90) * MS
+    for stamps in (captured, captured - NOW):
+        assert {p.gap for p in place(stamps, arrivals)} == {""}

@@ -1,0 +1,99 @@
+"""Calibration: what counts as unusual on a stream, and that it cannot be fooled or forgets."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bindstream.calibration import LASTING, MEMORY, SIGMA_LEAST, WARM_UP, Background
+
+OFF = 3.0
+
+
+def usual(n: int, seed: int = 0, *, at: float = 0.1, spread: float = 0.05) -> list[float]:
+    return np.random.default_rng(seed).normal(at, spread, n).tolist()
+
+
+def learned(values: list[float]) -> Background:
+    background = Background(OFF)
+    for value in values:
+        background.push(value)
+    return background
+
+
+def test_nothing_is_said_until_the_background_is_known() -> None:
+    background = Background(OFF)
+    said = [background.push(v) for v in usual(WARM_UP + 3)]
+    assert all(math.isnan(z) for z in said[:WARM_UP])
+    assert all(math.isfinite(z) for z in said[WARM_UP:])
+    assert background.ready
+
+
+def test_z_counts_standard_deviations_above_the_usual() -> None:
+    background = learned(usual(800))
+    for sigmas in (-2.0, 0.0, 2.0, 6.0):
+        assert background.z(0.1 + sigmas * 0.05) == pytest.approx(sigmas, abs=0.35)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 500), st.lists(st.floats(-1, 1), max_size=30))
+def test_a_few_outliers_hardly_move_the_scale(seed: int, outliers: list[float]) -> None:
+    values = usual(300, seed)
+    mixed = values + outliers
+    np.random.default_rng(seed).shuffle(mixed)
+    # Neither learns anything above `off`, so outliers below are the ones that could do harm.
+    assert learned(mixed).z(0.5) == pytest.approx(learned(values).z(0.5), rel=0.35)
+
+
+def test_events_during_the_warm_up_do_not_hide_later_ones() -> None:
+    quiet, event = usual(WARM_UP - 4), usual(4, 1, at=0.9)
+    assert learned([*quiet, *event]).z(0.9) > 5
+
+
+def test_an_event_is_not_learned_as_background() -> None:
+    background = learned(usual(100))
+    first = background.push(0.8)
+    for _ in range(LASTING - 2):
+        last = background.push(0.8)
+    assert last == pytest.approx(first)
+
+
+def test_a_frozen_background_has_a_least_spread() -> None:
+    background = learned([0.1] * 50)
+    assert background.z(0.1) == 0
+    assert background.z(0.1 + SIGMA_LEAST) == pytest.approx(1)
+    assert background.z(0.1 + SIGMA_LEAST / 2) < OFF
+
+
+def test_a_level_that_lasts_becomes_the_background() -> None:
+    background = learned(usual(100))
+    said = [background.push(v) for v in usual(LASTING + 50, 2, at=0.8)]
+    assert min(said[:LASTING]) > OFF
+    assert max(said[LASTING:]) < OFF
+    assert abs(float(np.mean(said[LASTING:]))) < 1
+
+
+def test_events_that_come_again_and_again_are_never_taken_for_the_background() -> None:
+    background = learned(usual(MEMORY))
+    said = [background.push(v) for _ in range(30) for v in [*[0.8] * 40, *usual(20)]]
+    assert min(said[-60:-20]) > OFF
+
+
+def test_a_long_memory_is_convinced_after_half_of_it() -> None:
+    background = learned(usual(MEMORY))
+    said = [background.push(v) for v in usual(MEMORY, 2, at=0.8)]
+    convinced = next(i for i, z in enumerate(said) if z < OFF)
+    assert LASTING <= convinced <= 2 * LASTING
+
+
+def test_old_background_is_forgotten() -> None:
+    background = learned(usual(MEMORY, 3, at=0.3))
+    # Below `off` every value is learned at once: a stream that turns quieter is followed.
+    for value in usual(MEMORY, 4, at=0.1):
+        background.push(value)
+    assert background.z(0.1) == pytest.approx(0, abs=0.3)
+    assert background.z(0.3) > OFF

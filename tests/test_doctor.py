@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from bindstream.config import Config
+from bindstream.doctor import Finding, examine
+
+
+def config_of(model: Path | str, **bus: str) -> Config:
+    return Config.model_validate(
+        {
+            "streams": [{"name": "a", "source": {"kind": "scene"}, "modality": "imu"}],
+            "model": {"name": str(model), "device": "cpu"},
+            "bus": {"address": "ipc:///tmp/a", "inbound": "ipc:///tmp/b", "control": "ipc:///tmp/c"}
+            | bus,
+            "ray": {"object_store_mb": 75},
+        }
+    )
+
+
+def findings(config: Config) -> dict[str, Finding]:
+    return {finding.name: finding for finding in examine(config)}
+
+
+def test_a_right_model_answers_its_golden_vectors(tiny_model: Path) -> None:
+    found = findings(config_of(tiny_model))
+    assert found[f"model {tiny_model}"].state == "ok"
+    assert found["torch"].state == "ok"
+    assert "product on the CPU right" in found["torch"].found
+
+
+def test_a_model_that_is_not_there_fails_with_the_way_out() -> None:
+    found = findings(config_of("unheard-of"))["model unheard-of"]
+    assert found.state == "failed"
+    assert found.fix
+
+
+def test_a_port_in_use_fails_and_a_free_one_does_not() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        assert findings(config_of("none", address=address))[f"port {address}"].state == "failed"
+    assert findings(config_of("none", address=address))[f"port {address}"].state == "ok"
+
+
+def test_ray_that_cannot_start_is_a_finding_not_a_crash() -> None:
+    def broken() -> str:
+        raise RuntimeError("no room")
+
+    (found,) = (f for f in examine(config_of("x"), broken) if f.name == "Ray")
+    assert (found.state, found.found) == ("failed", "RuntimeError: no room")
+    assert found.fix

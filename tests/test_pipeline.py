@@ -1,0 +1,100 @@
+"""The whole path in one process: what comes out, in what order, and that accounts close."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bindstream import Alert, Config, Embedding, Pipeline
+from bindstream.errors import ConfigError, ModelError
+
+
+def config(model: Path, **query: object) -> Config:
+    scene = {"kind": "scene", "seed": 5, "length_s": 30, "speed": "max", "events": []}
+    streams = [
+        {"name": f"a-{m}", "modality": m, "source": scene} for m in ("vision", "audio", "imu")
+    ]
+    return Config.model_validate(
+        {
+            "streams": streams,
+            "model": {"name": str(model), "threads": 1},
+            "queries": [{"text": "a dog barking", **query}],
+        }
+    )
+
+
+def test_every_window_of_a_recording_comes_out_as_a_unit_vector(tiny_model: Path) -> None:
+    pipeline = Pipeline(config(tiny_model))
+    records = [r for r in pipeline if isinstance(r, Embedding)]
+    assert all(abs(float((r.vector**2).sum()) - 1) < 1e-5 for r in records)
+    for name, health in pipeline.health().items():
+        accounts = health.accounts
+        assert accounts.pending == 0
+        assert accounts.embedded == sum(r.stream == name for r in records)
+        assert accounts.captured == accounts.embedded + sum(accounts.dropped.values())
+    numbers = [r.seq for r in records if r.stream == "a-audio"]
+    assert numbers == list(range(28)) or numbers == list(range(29))
+
+
+def test_windows_of_streams_that_began_together_line_up(tiny_model: Path) -> None:
+    starts: dict[str, set[int]] = {}
+    for record in Pipeline(config(tiny_model)):
+        starts.setdefault(record.stream, set()).add(record.start_ns)
+    assert starts["a-vision"] & starts["a-audio"] == starts["a-vision"]
+    assert starts["a-imu"] < starts["a-audio"]
+
+
+def test_the_same_recording_gives_the_same_vectors_again(tiny_model: Path) -> None:
+    def once() -> dict[tuple[str, int], bytes]:
+        return {
+            (r.stream, r.seq): r.vector.tobytes()
+            for r in Pipeline(config(tiny_model))
+            if isinstance(r, Embedding)
+        }
+
+    assert once() == once()
+
+
+def test_a_query_that_anything_answers_raises_alerts_that_start_and_end(tiny_model: Path) -> None:
+    easy = config(tiny_model, on=0.01, off=0.001, cooldown_s=0)
+    alerts = [r for r in Pipeline(easy) if isinstance(r, Alert)]
+    assert {a.state for a in alerts} == {"started", "ended"}
+    begun = [a.id for a in alerts if a.state == "started"]
+    assert sorted(begun) == sorted(a.id for a in alerts if a.state == "ended")
+    assert len(set(begun)) == len(begun)
+    assert all("closed" in a.stages and "alerted" in a.stages for a in alerts)
+
+
+def test_words_the_model_has_never_seen_are_named(tiny_model: Path) -> None:
+    strange = config(tiny_model, negatives=["a zebra"])
+    assert "'zebra'" in Pipeline(strange).warnings[0]
+
+
+def test_a_model_that_is_not_there_or_a_config_that_is_not_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no-such-model"):
+        Pipeline(config(tmp_path / "no-such-model"))
+    with pytest.raises(ConfigError, match=r"nothing\.yaml"):
+        Pipeline(tmp_path / "nothing.yaml")
+
+
+def test_a_sensor_that_is_not_there_is_said(tiny_model: Path, tmp_path: Path) -> None:
+    door = {"name": "door", "source": {"kind": "imu", "file": str(tmp_path / "gone.csv")}}
+    lone = Config.model_validate({"streams": [door], "model": {"name": str(tiny_model)}})
+    pipeline = Pipeline(lone)
+    assert pipeline.warnings == []
+    assert list(pipeline) == []
+    assert [w for w in pipeline.warnings if "door: failed" in w and "gone.csv" in w]
+
+
+def test_a_frozen_sensor_is_said(tiny_model: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48), "grey").save(tmp_path / "0.png")
+    still = {"kind": "camera", "folder": str(tmp_path), "fps": 10, "loop": True, "speed": 10}
+    hall = {"name": "hall", "source": still, "hop_s": 0.1}
+    lone = Config.model_validate({"streams": [hall], "model": {"name": str(tiny_model)}})
+    pipeline = Pipeline(lone)
+    for record in pipeline:
+        if isinstance(record, Embedding) and record.seq == 35:
+            break
+    assert [w for w in pipeline.warnings if w.startswith("hall: ") and "frozen" in w]

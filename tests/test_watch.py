@@ -1,0 +1,142 @@
+"""The watch: vectors in, alerts out, each stream judged by its own background."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from bindstream.calibration import WARM_UP
+from bindstream.config import QueryConfig
+from bindstream.matcher import Query, make_query
+from bindstream.records import Alert, Embedding
+from bindstream.watch import Watch
+
+S = 1_000_000_000
+DOG, ROOM, RAIN, OTHER = np.eye(4, 16, dtype=np.float32)
+
+
+def query(name: str = "dog", positive: np.ndarray = DOG, **config: object) -> Query:
+    given = {"id": name, "text": name, "on": 5, "off": 3, "cooldown_s": 0}
+    return make_query(
+        QueryConfig.model_validate({**given, **config}),
+        positive[None],
+        np.zeros((0, 16), np.float32),
+        "m1",
+    )
+
+
+def window(i: int, loud: float = 0.0, stream: str = "mic") -> Embedding:
+    """The window of second `i`: the room, a little of everything, and `loud` of the dog."""
+    noise = np.random.default_rng(i).normal(0, 0.03, 16)
+    vector = ROOM + loud * DOG + noise
+    vector = (vector / np.linalg.norm(vector)).astype(np.float32)
+    return Embedding(stream, "audio", i, i * S, (i + 2) * S, vector, "m1")
+
+
+def watching(*queries: Query) -> Watch:
+    watch = Watch({"audio": ROOM[None]})
+    for one in queries or (query(),):
+        assert watch.put(one) == []
+    return watch
+
+
+def run(watch: Watch, loud_at: range, until: int, stream: str = "mic") -> list[Alert]:
+    return [
+        alert
+        for i in range(until)
+        for alert in watch.push(window(i, 1.5 if i in loud_at else 0, stream))[1]
+    ]
+
+
+def test_an_event_is_found_where_it_is_and_nowhere_else() -> None:
+    alerts = run(watching(), range(40, 45), 80)
+    assert [(a.state, a.start_ns // S, a.end_ns // S) for a in alerts] == [
+        ("started", 40, 42),
+        ("ended", 40, 46),
+    ]
+    assert alerts[0].query == "dog"
+    assert alerts[0].model == "m1"
+
+
+def test_scores_carry_z_once_the_background_is_known() -> None:
+    watch = watching()
+    said = [watch.push(window(i))[0][0].z for i in range(WARM_UP + 5)]
+    assert all(math.isnan(z) for z in said[:WARM_UP])
+    assert all(abs(z) < 5 for z in said[WARM_UP:])
+
+
+def test_the_pairs_that_are_still_learning_are_named() -> None:
+    watch = watching(query("dog"), query("rain", RAIN))
+    for i in range(WARM_UP):
+        assert watch.warming() in ([], [("dog", "mic"), ("rain", "mic")])
+        watch.push(window(i))
+    assert watch.warming() == []
+    watch.push(window(0, stream="yard"))
+    assert watch.warming() == [("dog", "yard"), ("rain", "yard")]
+
+
+def test_each_stream_is_judged_by_its_own_background() -> None:
+    watch = watching()
+    kennel = [a for i in range(60) for a in watch.push(window(i, 1.5, "kennel"))[1]]
+    hall = run(watch, range(30, 33), 60, "hall")
+    assert kennel == []  # where dogs always bark, barking is no event
+    assert {a.stream for a in hall} == {"hall"}
+
+
+def test_a_query_that_is_removed_ends_its_events_and_says_no_more() -> None:
+    watch = watching()
+    assert [a.state for a in run(watch, range(40, 50), 44)] == ["started"]
+    ended = watch.remove("dog")
+    assert [(a.state, a.end_ns // S) for a in ended] == [("ended", 45)]
+    assert watch.push(window(44, 1.5)) == ([], [])
+    assert watch.remove("dog") == []
+
+
+def test_a_query_put_again_ends_its_events_and_learns_anew() -> None:
+    watch = watching()
+    run(watch, range(40, 50), 44)
+    assert [a.state for a in watch.put(query(on=20))] == ["ended"]
+    scores, alerts = watch.push(window(44, 1.5))
+    assert math.isnan(scores[0].z)
+    assert alerts == []
+    assert [q.config.on for q in watch.queries] == [20]
+
+
+def test_other_queries_go_on_when_one_is_removed() -> None:
+    watch = watching(query("dog"), query("hound"))
+    for i in range(43):
+        watch.push(window(i, 1.5 if i >= 40 else 0))
+    assert [a.query for a in watch.remove("dog")] == ["dog"]
+    assert [a.query for a in watch.flush()] == ["hound"]
+
+
+def test_streams_that_fell_silent_end_their_events_alone() -> None:
+    watch = watching()
+    for i in range(43):
+        watch.push(window(i, 1.5 if i >= 40 else 0, "hall"))
+        watch.push(window(i, 1.5 if i >= 40 else 0, "yard"))
+    watch.push(window(46, 1.5, "yard"))
+    assert [a.stream for a in watch.due(50 * S)] == ["hall"]
+    assert [a.stream for a in watch.flush()] == ["yard"]
+
+
+def test_vectors_of_another_model_are_refused() -> None:
+    watch = watching()
+    assert watch.push(dataclasses.replace(window(0), model="m2")) == ([], [])
+    assert watch.refused == 1
+    assert watch.warming() == []
+
+
+@pytest.mark.parametrize("order", [["hall", "yard"], ["yard", "hall"]])
+def test_streams_do_not_disturb_each_other(order: list[str]) -> None:
+    alone = run(watching(), range(30, 34), 60, "hall")
+    watch = watching()
+    together: list[Alert] = []
+    for i in range(60):
+        for stream in order:
+            loud = 1.5 if stream == "hall" and i in range(30, 34) else 0
+            together += watch.push(window(i, loud, stream))[1]
+    assert together == alone

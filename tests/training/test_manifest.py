@@ -1,0 +1,52 @@
+"""The manifest: no source is on both sides of the split."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from bindstream.errors import DataError
+from bindstream.training.manifest import Entry, read_manifest
+from bindstream.training.phrases import concepts
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+@pytest.fixture(scope="module")
+def entries() -> list[Entry]:
+    if not (DATA / "audio.csv").is_file():
+        pytest.skip(f"no training data at {DATA}")
+    return read_manifest(DATA)
+
+
+def test_no_source_is_both_trained_on_and_held_out(entries: list[Entry]) -> None:
+    sides = defaultdict(set)
+    for entry in entries:
+        sides[entry.modality, entry.group].add(entry.held_out)
+    assert [group for group, held in sides.items() if len(held) > 1] == []
+
+
+def test_every_modality_has_recordings_on_both_sides(entries: list[Entry]) -> None:
+    for modality in ("audio", "vision", "thermal", "imu"):
+        held = [e.held_out for e in entries if e.modality == modality]
+        assert 0.1 < sum(held) / len(held) < 0.35, modality
+
+
+def test_esc10_fold_4_is_held_out_whole_and_has_all_ten_labels(entries: list[Entry]) -> None:
+    esc = [e for e in entries if e.group.startswith("esc10") and e.held_out]
+    assert len({e.label for e in esc}) == 10
+    assert len(esc) >= 80
+
+
+def test_every_label_is_a_concept_and_every_file_exists(entries: list[Entry]) -> None:
+    known = set(concepts())
+    for entry in entries:
+        assert entry.concepts <= known
+    assert all(entry.path.is_file() for entry in entries[::50])
+
+
+def test_a_folder_without_tables_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"audio\.csv"):
+        read_manifest(tmp_path)
