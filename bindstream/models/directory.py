@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from torch import nn
 
 from bindstream.errors import ModelError
 from bindstream.features import PREPROCESSING
-from bindstream.models.golden import golden_vectors
 from bindstream.models.imagebind import Tower, TowerConfig
-from bindstream.models.tokenizer import Tokenizer
 from bindstream.records import ModalityName
 
 FORMAT: Literal[1] = 1  # of the directory; raised when older versions could not read it
@@ -88,50 +82,6 @@ class ModelSpec(BaseModel):
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
-def save_model(
-    directory: Path | str,
-    spec: ModelSpec,
-    towers: Mapping[ModalityName, nn.Module],
-    tokenizer: Tokenizer | None = None,
-) -> str:
-    """Write a model directory with fp16 weights and return its fingerprint.
-
-    model.json is written last, so an interrupted save is never taken for a model. Golden vectors
-    are computed from the weights as stored (fp16 read back as float32 on the CPU).
-
-    Raises:
-        ModelError: towers and spec disagree, the text tower has no fitting tokenizer, or weights
-            are not finite in fp16.
-    """
-    directory = Path(directory)
-    _check_complete(spec, towers, tokenizer)
-    directory.mkdir(parents=True, exist_ok=True)
-    files: dict[str, StoredFile] = {}
-    golden: dict[str, Tensor] = {}
-    for modality, tower in towers.items():
-        weights = {
-            name: value.detach().cpu().half().contiguous()
-            for name, value in tower.state_dict().items()
-        }
-        broken = [name for name, value in weights.items() if not value.isfinite().all()]
-        if broken:
-            raise ModelError(
-                f"Weights {', '.join(broken)} are not finite in fp16.",
-                where=f"tower {modality}",
-                fix="Lower the learning rate or clip gradients, and train again.",
-            )
-        name = f"{modality}.safetensors"
-        files[name] = _write(directory / name, save(weights))
-        stored = build_tower(spec, modality, weights)
-        golden[modality] = golden_vectors(stored, spec.towers[modality])
-    if tokenizer is not None:
-        files[TOKENIZER] = _write(directory / TOKENIZER, tokenizer.to_json().encode())
-    files[GOLDEN] = _write(directory / GOLDEN, save(golden))
-    spec = spec.model_copy(update={"files": files})
-    _write(directory / CARD, (spec.model_dump_json(indent=2) + "\n").encode())
-    return spec.fingerprint
-
-
 def read_spec(directory: Path) -> ModelSpec:
     """model.json, checked; no weights are read.
 
@@ -148,7 +98,7 @@ def read_spec(directory: Path) -> ModelSpec:
     try:
         stated = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise _damaged(path, f"{CARD} is not JSON ({error}).") from error
+        raise damaged(path, f"{CARD} is not JSON ({error}).") from error
     version = stated.get("format") if isinstance(stated, dict) else None
     if isinstance(version, int) and version > FORMAT:
         raise ModelError(
@@ -167,7 +117,7 @@ def read_spec(directory: Path) -> ModelSpec:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise _damaged(path, f"{CARD} cannot be used: {place} {first['msg']}.") from error
+        raise damaged(path, f"{CARD} cannot be used: {place} {first['msg']}.") from error
     if spec.architecture not in ARCHITECTURES:
         raise ModelError(
             f"The architecture {spec.architecture!r} is not known.",
@@ -184,90 +134,6 @@ def read_spec(directory: Path) -> ModelSpec:
     return spec
 
 
-def read_weights(directory: Path, spec: ModelSpec, name: str) -> dict[str, Tensor]:
-    """The tensors of `name` in the directory, once its size and SHA-256 are as model.json says.
-
-    Raises:
-        ModelError: the file is missing, truncated, changed or no safetensors file.
-    """
-    path = check_file(directory, spec, name)
-    try:
-        tensors: dict[str, Tensor] = load_file(path)
-    except SafetensorError as error:
-        raise _damaged(path, f"It is no safetensors file ({error}).") from error
-    return tensors
-
-
-def check_file(directory: Path, spec: ModelSpec, name: str) -> Path:
-    """The path of `name`, once its size and SHA-256 are as model.json says.
-
-    Raises:
-        ModelError: the file is missing, truncated or changed.
-    """
-    path, stated = directory / name, spec.files.get(name)
-    if stated is None:
-        raise ModelError(f"{CARD} states no file {name}.", where=str(directory))
-    if not path.is_file():
-        raise _damaged(path, "The file is missing.")
-    if path.stat().st_size != stated.bytes:
-        raise _damaged(
-            path, f"It has {path.stat().st_size} bytes, {CARD} says {stated.bytes}: truncated?"
-        )
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    found = digest.hexdigest()
-    if found != stated.sha256:
-        raise _damaged(path, f"Its SHA-256 is {found[:12]}…, {CARD} says {stated.sha256[:12]}….")
-    return path
-
-
-def build_tower(
-    spec: ModelSpec, modality: ModalityName, weights: Mapping[str, Tensor]
-) -> nn.Module:
-    """The tower with `weights` cast to float32, in evaluation mode, on the CPU.
-
-    Raises:
-        ModelError: names or shapes of the weights are not those of the stated architecture.
-    """
-    with torch.device("meta"):
-        tower = ARCHITECTURES[spec.architecture](spec.towers[modality])
-    try:
-        tower.load_state_dict({name: value.float() for name, value in weights.items()}, assign=True)
-    except RuntimeError as error:
-        raise ModelError(
-            f"The weights do not fit the stated architecture ({error}).",
-            where=f"tower {modality}",
-            fix="Copy the model directory again.",
-        ) from error
-    return tower.eval().requires_grad_(False)
-
-
-def _check_complete(
-    spec: ModelSpec, towers: Mapping[ModalityName, nn.Module], tokenizer: Tokenizer | None
-) -> None:
-    if set(towers) != set(spec.towers):
-        raise ModelError(f"The spec states towers {sorted(spec.towers)}, got {sorted(towers)}.")
-    text = spec.towers.get("text")
-    if text is None:
-        return
-    if tokenizer is None:
-        raise ModelError("A model with a text tower needs its tokenizer.")
-    if (tokenizer.vocabulary, tokenizer.end_id) != (text.vocabulary, text.end_id):
-        raise ModelError(
-            f"The tokenizer has {tokenizer.vocabulary} tokens ending with {tokenizer.end_id}, "
-            f"the text tower {text.vocabulary} ending with {text.end_id}."
-        )
-
-
-def _write(path: Path, content: bytes) -> StoredFile:
-    """All or nothing: a reader never sees half a file."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
-    return StoredFile(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
-
-
-def _damaged(path: Path, what: str) -> ModelError:
+def damaged(path: Path, what: str) -> ModelError:
+    """The error for a file of a model directory that is not what it should be."""
     return ModelError(what, where=str(path), fix="Copy or install the model directory again.")

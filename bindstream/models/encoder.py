@@ -15,16 +15,9 @@ from bindstream.background import BACKGROUND
 from bindstream.errors import DataError, ModelError
 from bindstream.features.whole import model_inputs
 from bindstream.modalities import MODALITIES
-from bindstream.models.directory import (
-    GOLDEN,
-    TOKENIZER,
-    ModelSpec,
-    build_tower,
-    check_file,
-    read_spec,
-    read_weights,
-)
+from bindstream.models.directory import GOLDEN, TOKENIZER, ModelSpec, read_spec
 from bindstream.models.golden import LEAST_COSINE, golden_vectors
+from bindstream.models.loading import build_tower, check_file, read_weights
 from bindstream.models.tokenizer import Tokenizer
 from bindstream.records import ModalityName
 

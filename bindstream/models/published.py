@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from bindstream.errors import ModelError
-from bindstream.models.directory import ModelSpec, save_model
+from bindstream.models.directory import ModelSpec
 from bindstream.models.imagebind import HUGE, Tower, TowerConfig
+from bindstream.models.saving import save_model
 from bindstream.models.tokenizer import Tokenizer, clip_tokenizer
 from bindstream.records import ModalityName
 

@@ -112,7 +112,14 @@ def test_the_sound_that_was_played_is_alerted_when_it_was_played(story: Story) -
     began_ns, ended_ns = story.played[0]
     assert began_ns - 1e9 < alert.peak_ns < ended_ns + 1e9
     assert alert.peak_z >= alert.on
-    assert alert.peak_share > 0.5
+
+
+def test_over_the_whole_event_its_name_is_the_likeliest(story: Story) -> None:
+    # The window that starts an alert may hold as little of the sound as the grid leaves it.
+    for number in range(2):
+        (alert,) = story.answers(number)
+        (ended,) = (a for a in story.run.alerts if a.id == alert.id and a.state == "ended")
+        assert ended.peak_share > 0.5
 
 
 def test_none_of_ten_other_queries_is_alerted(story: Story) -> None:

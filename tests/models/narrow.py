@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 
 from bindstream.modalities import MODALITIES
-from bindstream.models.directory import ModelSpec, save_model
+from bindstream.models.directory import ModelSpec
 from bindstream.models.imagebind import Tower, TowerConfig
+from bindstream.models.saving import save_model
 from bindstream.models.tokenizer import Tokenizer, word_tokenizer
 from bindstream.records import ModalityName
 

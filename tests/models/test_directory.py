@@ -9,7 +9,8 @@ from safetensors.torch import load_file
 
 from bindstream.errors import ModelError
 from bindstream.models import load_model
-from bindstream.models.directory import CARD, ModelSpec, read_spec, save_model
+from bindstream.models.directory import CARD, ModelSpec, read_spec
+from bindstream.models.saving import save_model
 from bindstream.models.tokenizer import word_tokenizer
 from tests.models import narrow
 
