@@ -9,7 +9,18 @@ from importlib import import_module
 from bindstream.cli.app import FAILED, USAGE, app, errors
 from bindstream.errors import BindstreamError, ConfigError
 
-for _group in ("run", "watching", "query", "embed", "checking", "devices", "doctor", "keys"):
+_GROUPS = (
+    "run",
+    "watching",
+    "query",
+    "embed",
+    "model",
+    "checking",
+    "devices",
+    "doctor",
+    "keys",
+)
+for _group in _GROUPS:
     # Each adds its commands to `app`, in the order in which --help shows them.
     import_module(f"bindstream.cli.{_group}")
 
