@@ -81,6 +81,21 @@ class TowerConfig(BaseModel):
     def tokens(self) -> int:
         return self.patches + (self.modality != "text")
 
+    @property
+    def patch_shape(self) -> tuple[int, ...]:
+        """Of the input values that become one token; () for text, whose tokens are looked up."""
+        shape = MODALITIES[self.modality].model_input
+        if self.modality == "text":
+            return ()
+        if self.modality == "imu":
+            return (shape[0] * self.patch,)
+        return (*shape[:-2], self.patch, self.patch)
+
+    @property
+    def extra_token(self) -> bool:
+        """Whether attention sees one more key and value, which are learned."""
+        return self.modality not in ("vision", "text")
+
 
 def _huge(modality: ModalityName, width: int, blocks: int, heads: int, **text: int) -> TowerConfig:
     return TowerConfig(modality=modality, width=width, blocks=blocks, heads=heads, dim=1024, **text)
@@ -108,14 +123,11 @@ class Stem(nn.Module):
 
     def __init__(self, config: TowerConfig) -> None:
         super().__init__()
-        modality, width, self.patch = config.modality, config.width, config.patch
-        self.stride, self.over_time = config.stride, modality == "imu"
-        channels = (3, 2) if modality == "vision" else (1,)  # two frames a patch
-        picture = (width, *channels, self.patch, self.patch)
-        self.weight = nn.Parameter(
-            torch.empty((width, 6 * self.patch) if self.over_time else picture)
-        )
-        self.norm = nn.Identity() if modality == "vision" else nn.LayerNorm(width)
+        self.patch, self.stride = config.patch, config.stride
+        self.over_time = config.modality == "imu"
+        self.weight = nn.Parameter(torch.empty(config.width, *config.patch_shape))
+        has_norm = config.modality != "vision"
+        self.norm = nn.LayerNorm(config.width) if has_norm else nn.Identity()
 
     def forward(self, x: Tensor, keep: Tensor | None) -> Tensor:
         x = x.unfold(-1, self.patch, self.stride)
@@ -213,9 +225,8 @@ class Tower(nn.Module):
         self.pos_embed = nn.Parameter(torch.zeros(1, config.tokens, width))
         has_pre_norm = config.modality == "vision"
         self.pre_norm = nn.LayerNorm(width, eps=1e-6) if has_pre_norm else nn.Identity()
-        extra_token = config.modality not in ("vision", "text")
         self.blocks = nn.ModuleList(
-            Block(width, config.heads, extra_token=extra_token) for _ in range(config.blocks)
+            Block(width, config.heads, extra_token=config.extra_token) for _ in range(config.blocks)
         )
         self.head_norm = nn.LayerNorm(width, eps=1e-6)
         self.head = nn.Linear(width, config.dim, bias=False)
