@@ -106,6 +106,6 @@ def reachable(address: str) -> str:
     return address.replace("//0.0.0.0:", f"//{own}:")
 
 
-def stop_ray(config: RayConfig) -> None:
+def stop_ray() -> None:
     """Leave Ray; a private one ends with us."""
     ray.shutdown()

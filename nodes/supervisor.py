@@ -310,7 +310,7 @@ class Supervisor:
             for watched in self._everyone():
                 with contextlib.suppress(RayError):
                     ray.kill(watched.handle)
-            stop_ray(self.config.ray)
+            stop_ray()
         if self._broker is not None:
             self._broker.close()
             self._broker = None

@@ -63,8 +63,7 @@ def _try_ray() -> str:
     from nodes.cluster import start_ray, stop_ray
 
     begun_s = time.monotonic()
-    config = RayConfig()
-    start_ray(config)
+    start_ray(RayConfig())
     try:
         import ray
 
@@ -72,4 +71,4 @@ def _try_ray() -> str:
         took_s = time.monotonic() - begun_s
         return f"{ray.__version__} starts and answers {answer} after {took_s:.1f} s"
     finally:
-        stop_ray(config)
+        stop_ray()

@@ -88,29 +88,11 @@ class ImuOptions(ColumnsOptions):
         return self
 
 
-class Imu:
+def imu_source(options: ImuOptions, context: SourceContext) -> ImuFile | ImuLine:
     """Samples of some readings each: (n, 6) float32 m/s² and rad/s, with a time for each."""
-
-    def __init__(self, options: ImuOptions, context: SourceContext) -> None:
-        self._source: ImuFile | ImuLine
-        if options.file is not None:
-            self._source = ImuFile(context, options.file, options)
-        else:
-            self._source = ImuLine(context, options)
-        self.recorded = self._source.recorded
-
-    def open(self) -> None:
-        self._source.open()
-
-    def read(self) -> list[Sample]:
-        return self._source.read()
-
-    def close(self) -> None:
-        self._source.close()
-
-    def notes(self) -> dict[str, int]:
-        """Counts of what was skipped, by reason: see the parsers; "misplaced": impossible times."""
-        return self._source.notes()
+    if options.file is not None:
+        return ImuFile(context, options.file, options)
+    return ImuLine(context, options)
 
 
 class ImuLine:
@@ -181,6 +163,7 @@ class ImuLine:
         self._line = self._lost = None
 
     def notes(self) -> dict[str, int]:
+        """Counts of what was skipped, by reason: see the parsers; "misplaced": impossible times."""
         misplaced = self._clock.dropped if self._clock else 0
         return {**self._parser.counts, **({"misplaced": misplaced} if misplaced else {})}
 

@@ -64,33 +64,16 @@ class MicrophoneOptions(PlaybackOptions):
         return self
 
 
-class Microphone:
+def microphone_source(
+    options: MicrophoneOptions, context: SourceContext
+) -> LiveSound | RecordedSound:
     """Samples of 0.1 s: (1600,) float32 in [-1, 1] at 16 kHz; shorter before a gap and at the end.
 
     Without a gap each begins exactly where the one before ended.
     """
-
-    def __init__(self, options: MicrophoneOptions, context: SourceContext) -> None:
-        self._source: LiveSound | RecordedSound
-        if options.file is None:
-            self._source = LiveSound(context, options)
-        else:
-            self._source = RecordedSound(context, options, options.file)
-        self.recorded = self._source.recorded
-
-    def open(self) -> None:
-        self._source.open()
-
-    def read(self) -> list[Sample]:
-        return self._source.read()
-
-    def close(self) -> None:
-        self._source.close()
-
-    def notes(self) -> dict[str, int]:
-        """ "overflows" (sound lost before it got here), "clipped" samples, "silent s" (how long
-        there has been nothing but zeros: muted, or unplugged)."""
-        return self._source.notes()
+    if options.file is None:
+        return LiveSound(context, options)
+    return RecordedSound(context, options, options.file)
 
 
 class _Mono:
@@ -278,5 +261,7 @@ def _sample(context: SourceContext, piece: Piece, uncertainty_ns: int) -> Sample
 
 
 def _notes(mono: _Mono, rate_hz: int, others: dict[str, int]) -> dict[str, int]:
+    """ "overflows" (sound lost before it got here), "clipped" samples, "silent s" (how long there
+    has been nothing but zeros: muted, or unplugged)."""
     counts = {**others, "clipped": mono.clipped, "silent s": mono.zeros // rate_hz}
     return {name: count for name, count in counts.items() if count}

@@ -11,8 +11,8 @@ from bindstream.records import ModalityName
 from bindstream.sources import Source, SourceContext
 from bindstream.sources.camera import Camera, CameraOptions
 from bindstream.sources.depth import Depth, DepthOptions
-from bindstream.sources.imu import Imu, ImuOptions
-from bindstream.sources.microphone import Microphone, MicrophoneOptions
+from bindstream.sources.imu import ImuOptions, imu_source
+from bindstream.sources.microphone import MicrophoneOptions, microphone_source
 from bindstream.sources.options import SourceOptions
 from bindstream.sources.scene import SceneOptions, SceneSource
 from bindstream.sources.thermal import Thermal, ThermalOptions
@@ -36,8 +36,8 @@ KINDS: dict[str, Kind] = {
     "camera": Kind(CameraOptions, Camera),
     "thermal": Kind(ThermalOptions, Thermal),
     "depth": Kind(DepthOptions, Depth),
-    "microphone": Kind(MicrophoneOptions, Microphone),
-    "imu": Kind(ImuOptions, Imu),
+    "microphone": Kind(MicrophoneOptions, microphone_source),
+    "imu": Kind(ImuOptions, imu_source),
     "scene": Kind(SceneOptions, SceneSource),
 }
 

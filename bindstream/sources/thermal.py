@@ -8,38 +8,31 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, ClassVar, Literal
-from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from bindstream.errors import DataError
 from bindstream.modalities import MODALITIES
 from bindstream.records import ModalityName
 from bindstream.sources import SourceContext
-from bindstream.sources.camera import require_one, with_lateness
 from bindstream.sources.frames import Feed, FrameSource
-from bindstream.sources.options import PlaybackOptions
-from bindstream.sources.pictures import FOLDER_FPS, PictureFolder, decode_as_is
 from bindstream.sources.raw16 import (
-    PICTURES_16,
+    Raw16Options,
     device_values,
-    frame_values,
     is_yuyv,
+    raw16_feed,
     require_16_bit,
     words,
 )
 from bindstream.sources.v4l2 import CaptureDevice, device_path, fourcc_code
-from bindstream.sources.video import VideoFile, VideoStream
 
 KELVIN = 273.15
 TELEMETRY = {62: 60, 122: 120}
 """Frame height with the Lepton's two telemetry rows, and without."""
 STACKED_SIZE = (256, 384)
 """Width and height of the frames of InfiRay P2 Pro and Topdon TC001, both halves."""
-TCP_LATENESS_S = 0.5
-ORIGINS = ("device", "url", "file", "folder")
 
 
 class Celsius(BaseModel):
@@ -60,25 +53,18 @@ PRESETS: dict[Preset, Celsius] = {
 }
 
 
-class ThermalOptions(PlaybackOptions):
+class ThermalOptions(Raw16Options):
     """Exactly one of device, url, file and folder says where frames come from."""
 
-    # An address may hold a password: it is shown neither in errors nor in a repr.
-    model_config = ConfigDict(hide_input_in_errors=True)
     modality: ClassVar[ModalityName] = "thermal"
+    origins: ClassVar[tuple[str, ...]] = ("device", *Raw16Options.origins)
 
     kind: Literal["thermal"]
     device: int | str | None = Field(
         default=None, description="number or path of a V4L2 device, such as 0 or /dev/video0"
     )
-    url: str | None = Field(
-        default=None, repr=False, description="tcp://host:port of a NUT stream of gray16 frames"
-    )
     file: Path | None = Field(
         default=None, description="16-bit video: FFV1 or raw gray16 in mkv or nut, or raw YUYV"
-    )
-    folder: Path | None = Field(
-        default=None, description="16-bit PNG or TIFF pictures, played in natural order at `fps`"
     )
     layout: Literal["y16", "yuyv_stacked", "auto"] = Field(
         default="auto",
@@ -93,29 +79,6 @@ class ThermalOptions(PlaybackOptions):
     height: int | None = Field(
         default=None, gt=0, description="pixels, asked of a device, with all rows it sends"
     )
-    fps: float | None = Field(
-        default=None,
-        gt=0,
-        le=1000,
-        description="frames a second: what is taken of a url; a folder's pace (10 if left out)",
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _known_scheme(cls, url: str | None) -> str | None:
-        if url is not None and (urlsplit(url).scheme != "tcp" or not urlsplit(url).hostname):
-            raise ValueError("a thermal camera's url reads tcp://host:port")
-        return url
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> ThermalOptions:
-        require_one(self, ORIGINS)
-        return self
-
-    @model_validator(mode="before")
-    @classmethod
-    def _network_lateness(cls, values: Any) -> Any:
-        return with_lateness(values, {"tcp": TCP_LATENESS_S})
 
 
 class Thermal(FrameSource):
@@ -185,14 +148,8 @@ def _scale(options: ThermalOptions, stacked: bool) -> Celsius:
 
 
 def _feed(options: ThermalOptions, context: SourceContext) -> Feed:
-    if options.file is not None:
-        return VideoFile(context, options.file, options, frame_values)
-    if options.folder is not None:
-        fps = options.fps or FOLDER_FPS
-        return PictureFolder(context, options.folder, fps, options, decode_as_is, PICTURES_16)
-    if options.url is not None:
-        return VideoStream(context, options.url, frame_values, fps=options.fps)
-    assert options.device is not None
+    if options.device is None:
+        return raw16_feed(options, context)
     stacked = options.layout == "yuyv_stacked"
     width, height = STACKED_SIZE if stacked else (None, None)
     # The format has to be chosen before conversion is switched off.

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from bindstream.clock import Clock
 from bindstream.errors import SourceError
 from bindstream.records import Sample
-from bindstream.sources import SourceContext
-from bindstream.sources.imu import Imu, ImuOptions
+from bindstream.sources import Source, SourceContext
+from bindstream.sources.imu import ImuOptions, imu_source
 from bindstream.sources.reader import Backoff, Reader
 from bindstream.sources.witmotion import ACCEL_STEP, GYRO_STEP, SETUP
 from bindstream.windows import Windower
@@ -33,9 +33,9 @@ CLOCK = Clock.read()
 RATE_HZ = 200.0
 
 
-def imu(port: object, **options: object) -> Imu:
+def imu(port: object, **options: object) -> Source:
     given = {"kind": "imu", "port": str(port), **options}
-    return Imu(ImuOptions.model_validate(given), SourceContext("wrist", "imu", CLOCK, 0))
+    return imu_source(ImuOptions.model_validate(given), SourceContext("wrist", "imu", CLOCK, 0))
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def rows() -> Rows:
     return (walk + np.array([0, 0, 9.81, 0, 0, 0])).astype(np.float32)
 
 
-def read_until_lost(source: Imu, within_s: float = 15.0) -> tuple[list[Sample], SourceError]:
+def read_until_lost(source: Source, within_s: float = 15.0) -> tuple[list[Sample], SourceError]:
     until_s = time.monotonic() + within_s
     samples: list[Sample] = []
     while time.monotonic() < until_s:
@@ -267,7 +267,9 @@ def test_a_port_that_is_taken_is_told(serial_line: SerialLine, rows: Rows) -> No
 
 
 def test_a_usb_serial_number_that_is_not_plugged_in_is_named() -> None:
-    source = Imu(ImuOptions(kind="imu", serial="FT0XYZ"), SourceContext("wrist", "imu", CLOCK, 0))
+    source = imu_source(
+        ImuOptions(kind="imu", serial="FT0XYZ"), SourceContext("wrist", "imu", CLOCK, 0)
+    )
     with pytest.raises(SourceError, match="'FT0XYZ'"):
         source.open()
 

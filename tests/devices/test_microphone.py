@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from bindstream.clock import Clock
 from bindstream.errors import SourceError
 from bindstream.records import Sample
-from bindstream.sources import SourceContext
-from bindstream.sources.microphone import Microphone, MicrophoneOptions
+from bindstream.sources import Source, SourceContext
+from bindstream.sources.microphone import MicrophoneOptions, microphone_source
 from bindstream.sources.reader import Backoff, Reader
 from bindstream.windows import Windower
 from tests.devices.pulse import Pulse
@@ -27,20 +27,20 @@ AUDIO = Path(__file__).parents[3] / "shared" / "data" / "audio"
 CLOCK = Clock.read()
 
 
-def microphone(**options: object) -> Microphone:
+def microphone(**options: object) -> Source:
     context = SourceContext("room", "audio", CLOCK, CLOCK.now_ns())
-    return Microphone(MicrophoneOptions(kind="microphone", **options), context)  # type: ignore[arg-type]
+    return microphone_source(MicrophoneOptions(kind="microphone", **options), context)  # type: ignore[arg-type]
 
 
 @pytest.fixture
-def opened(pulse: Pulse) -> Iterator[Microphone]:
+def opened(pulse: Pulse) -> Iterator[Source]:
     source = microphone()
     source.open()
     yield source
     source.close()
 
 
-def listen(source: Microphone, seconds: float) -> list[Sample]:
+def listen(source: Source, seconds: float) -> list[Sample]:
     until_s = time.monotonic() + seconds
     samples: list[Sample] = []
     while time.monotonic() < until_s:
@@ -77,7 +77,7 @@ def found(samples: list[Sample], clip: NDArray[np.float32]) -> tuple[int, float]
 
 
 def test_what_is_played_is_heard_when_it_was_played(
-    opened: Microphone, pulse: Pulse, clip: tuple[Path, NDArray[np.float32]]
+    opened: Source, pulse: Pulse, clip: tuple[Path, NDArray[np.float32]]
 ) -> None:
     path, data = clip
     samples = listen(opened, 1.0)
@@ -90,7 +90,7 @@ def test_what_is_played_is_heard_when_it_was_played(
 
 
 def test_pieces_follow_each_other_without_a_seam_and_before_they_are_received(
-    opened: Microphone, pulse: Pulse
+    opened: Source, pulse: Pulse
 ) -> None:
     samples = listen(opened, 3.0)
     assert {(s.data.shape, s.data.dtype.str) for s in samples} == {((1600,), "<f4")}
@@ -102,7 +102,7 @@ def test_pieces_follow_each_other_without_a_seam_and_before_they_are_received(
         assert sample.end_ns <= sample.receive_ns
 
 
-def test_windows_are_whole_as_their_time_passes(opened: Microphone, pulse: Pulse) -> None:
+def test_windows_are_whole_as_their_time_passes(opened: Source, pulse: Pulse) -> None:
     lateness_s = MicrophoneOptions(kind="microphone").lateness_s
     windower = Windower("room", "audio", window_s=0.5, hop_s=0.25, lateness_s=lateness_s)
     windows = []
@@ -138,7 +138,7 @@ def test_an_unplugged_microphone_is_opened_again_and_the_hole_is_marked(pulse: P
     assert times == sorted(times)
 
 
-def test_a_microphone_that_falls_silent_is_lost(opened: Microphone, pulse: Pulse) -> None:
+def test_a_microphone_that_falls_silent_is_lost(opened: Source, pulse: Pulse) -> None:
     listen(opened, 0.5)
     pulse.suspend(True)
     with pytest.raises(SourceError, match=r"room.*sends nothing for 1.2 s"):
@@ -146,7 +146,7 @@ def test_a_microphone_that_falls_silent_is_lost(opened: Microphone, pulse: Pulse
 
 
 def test_a_hanging_sound_server_holds_up_neither_reading_nor_closing(
-    opened: Microphone, pulse: Pulse
+    opened: Source, pulse: Pulse
 ) -> None:
     listen(opened, 0.5)
     pulse.freeze()
@@ -169,7 +169,7 @@ def test_a_microphone_that_is_not_there_is_named_with_those_that_are(pulse: Puls
     assert "pulse" in caught.value.fix
 
 
-def test_a_microphone_that_comes_later_is_found(opened: Microphone, pulse: Pulse) -> None:
+def test_a_microphone_that_comes_later_is_found(opened: Source, pulse: Pulse) -> None:
     opened.close()
     pulse.stop()
     with pytest.raises(SourceError, match="stream 'room'"):
@@ -194,7 +194,7 @@ def test_a_channel_that_is_not_there_is_refused(pulse: Pulse) -> None:
         microphone(channel=63).open()
 
 
-def test_two_microphones_can_be_open_at_once(opened: Microphone, pulse: Pulse) -> None:
+def test_two_microphones_can_be_open_at_once(opened: Source, pulse: Pulse) -> None:
     second = microphone(device="pulse", channel=0)
     second.open()
     try:

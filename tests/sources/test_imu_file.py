@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from bindstream.clock import Clock
 from bindstream.errors import SourceError
 from bindstream.records import Sample
-from bindstream.sources import EndOfStream, SourceContext
-from bindstream.sources.imu import Imu, ImuOptions
+from bindstream.sources import EndOfStream, Source, SourceContext
+from bindstream.sources.imu import ImuOptions, imu_source
 
 CLOCK = Clock.read()
 START_NS = 1_700_000_000_000_000_000
@@ -37,12 +37,14 @@ def write_csv(path: Path, rows: NDArray[np.float32], times: NDArray[np.int64]) -
     return path
 
 
-def imu(path: Path, **options: Any) -> Imu:
+def imu(path: Path, **options: Any) -> Source:
     given = {"kind": "imu", "file": str(path), "speed": "max", **options}
-    return Imu(ImuOptions.model_validate(given), SourceContext("wrist", "imu", CLOCK, START_NS))
+    return imu_source(
+        ImuOptions.model_validate(given), SourceContext("wrist", "imu", CLOCK, START_NS)
+    )
 
 
-def played(source: Imu) -> list[Sample]:
+def played(source: Source) -> list[Sample]:
     source.open()
     samples: list[Sample] = []
     while True:
@@ -80,7 +82,7 @@ def test_at_its_own_speed_a_recording_takes_its_time(
 ) -> None:
     path = write_csv(tmp_path / "walk.csv", rows[:60], np.arange(60) * 10)
     context = SourceContext("wrist", "imu", CLOCK, CLOCK.now_ns())
-    source = Imu(ImuOptions(kind="imu", file=path, speed=2), context)
+    source = imu_source(ImuOptions(kind="imu", file=path, speed=2), context)
     began_s = time.monotonic()
     played(source)
     assert 0.29 < time.monotonic() - began_s < 2

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from bindstream.clock import Clock
 from bindstream.errors import SourceError
 from bindstream.records import Sample
-from bindstream.sources import EndOfStream, SourceContext
-from bindstream.sources.microphone import Microphone, MicrophoneOptions
+from bindstream.sources import EndOfStream, Source, SourceContext
+from bindstream.sources.microphone import MicrophoneOptions, microphone_source
 
 soundfile = pytest.importorskip("soundfile")
 CLOCK = Clock.read()
@@ -28,14 +28,14 @@ def chirp(rate_hz: int, seconds: float = 1.5) -> NDArray[np.float64]:
     return np.asarray(0.5 * np.sin(2 * np.pi * (200 * t + 500 * t**2)))
 
 
-def microphone(path: Path, **options: Any) -> Microphone:
+def microphone(path: Path, **options: Any) -> Source:
     given = {"kind": "microphone", "file": str(path), "speed": "max", **options}
-    return Microphone(
+    return microphone_source(
         MicrophoneOptions.model_validate(given), SourceContext("room", "audio", CLOCK, START_NS)
     )
 
 
-def read_all(source: Microphone) -> tuple[list[Sample], Exception]:
+def read_all(source: Source) -> tuple[list[Sample], Exception]:
     samples: list[Sample] = []
     while True:
         try:
@@ -45,7 +45,7 @@ def read_all(source: Microphone) -> tuple[list[Sample], Exception]:
             return samples, end
 
 
-def played(source: Microphone) -> NDArray[np.float32]:
+def played(source: Source) -> NDArray[np.float32]:
     source.open()
     samples, end = read_all(source)
     if isinstance(end, SourceError):
@@ -110,7 +110,7 @@ def test_digital_silence_is_noted(tmp_path: Path) -> None:
 
 def test_at_its_own_speed_a_file_takes_its_time(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", chirp(16000, 0.6), 16000)
-    source = Microphone(
+    source = microphone_source(
         MicrophoneOptions(kind="microphone", file=tmp_path / "a.wav", speed=2),
         SourceContext("room", "audio", CLOCK, CLOCK.now_ns()),
     )
