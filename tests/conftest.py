@@ -19,8 +19,9 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from bindstream.modalities import MODALITIES
     from bindstream.models.directory import ModelSpec
-    from bindstream.models.imagebind import Tower, TowerConfig
+    from bindstream.models.imagebind import Tower
     from bindstream.models.saving import save_model
+    from bindstream.models.sizes import TowerConfig
     from bindstream.models.tokenizer import word_tokenizer
 
     torch.manual_seed(7)

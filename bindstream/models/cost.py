@@ -12,10 +12,8 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
-import torch
-
 from bindstream.errors import DataError
-from bindstream.models.imagebind import Tower, TowerConfig
+from bindstream.models.sizes import TowerConfig
 
 GIGA = 1e9
 
@@ -58,6 +56,10 @@ def operations(config: TowerConfig, tokens: int | None = None) -> Operations:
 @cache
 def parameters(config: TowerConfig) -> int:
     """How many learned values the tower has."""
+    import torch  # operations are counted without it
+
+    from bindstream.models.imagebind import Tower
+
     with torch.device("meta"):
         return sum(weight.numel() for weight in Tower(config).parameters())
 

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from torch import nn
 
 from bindstream.errors import ModelError
 from bindstream.features import PREPROCESSING
-from bindstream.models.imagebind import Tower, TowerConfig
+from bindstream.models.sizes import TowerConfig
 from bindstream.records import ModalityName
 
 FORMAT: Literal[1] = 1  # of the directory; raised when older versions could not read it
 CARD, TOKENIZER, GOLDEN = "model.json", "tokenizer.json", "golden.safetensors"
 
-# A new architecture is one module and one line here: its towers map (B, *model_input) to units.
-ARCHITECTURES: dict[str, Callable[[TowerConfig], nn.Module]] = {"imagebind": Tower}
+# A new architecture is one module and one line here. The module's `Tower` takes a TowerConfig and
+# maps (B, *model_input) to units.
+ARCHITECTURES = {"imagebind": "bindstream.models.imagebind"}
 
 
 class StoredFile(BaseModel):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bindstream.modalities import MODALITIES
-from bindstream.models.imagebind import TowerConfig
+from bindstream.models.sizes import TowerConfig
 
 # Cosine below which a tower is not the one that was saved. Float16 arithmetic keeps well above it.
 LEAST_COSINE = 0.999

@@ -1,6 +1,6 @@
 """ImageBind's towers (arXiv 2305.05665): one transformer a modality into one joint space.
 
-Reads top to bottom: configuration, stem, attention, block, tower. What differs from a plain ViT:
+Reads top to bottom: stem, attention, block, tower. What differs from a plain ViT:
 
 - each patch stem but vision's ends in a LayerNorm, vision alone has one before its blocks;
 - audio, thermal, depth and IMU attend to one more, learned, key and value (`bias_k`, `bias_v`);
@@ -18,100 +18,9 @@ import math
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
-from bindstream.modalities import MODALITIES
-from bindstream.records import ModalityName
-
-# Side and stride of a patch as published: pixels, mel bins and frames, or time steps.
-PATCHES: dict[ModalityName, tuple[int, int]] = {
-    "vision": (14, 14),
-    "audio": (16, 10),
-    "thermal": (16, 16),
-    "depth": (16, 16),
-    "imu": (8, 8),
-    "text": (1, 1),
-}
-
-
-class TowerConfig(BaseModel):
-    """One tower's size. `patch` and `stride` are as published where left at 0.
-
-    `vocabulary` and `end_id` (the token that text leaves at) concern the text tower alone.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    modality: ModalityName
-    width: int = Field(gt=0)
-    blocks: int = Field(gt=0)
-    heads: int = Field(gt=0)
-    dim: int = Field(gt=0, description="of the joint space, the same for all towers of a model")
-    patch: int = Field(default=0, ge=0)
-    stride: int = Field(default=0, ge=0)
-    vocabulary: int = Field(default=0, ge=0)
-    end_id: int = Field(default=0, ge=0)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _published_patches(cls, given: object) -> object:
-        if not isinstance(given, dict) or given.get("modality") not in PATCHES:
-            return given
-        patch, stride = PATCHES[given["modality"]]
-        patch = given.get("patch") or patch
-        return {**given, "patch": patch, "stride": given.get("stride") or min(stride, patch)}
-
-    @model_validator(mode="after")
-    def _fits(self) -> TowerConfig:
-        if self.width % self.heads:
-            raise ValueError(f"width {self.width} is not a multiple of {self.heads} heads")
-        if self.modality == "text" and not 0 < self.end_id < self.vocabulary:
-            raise ValueError(f"end_id {self.end_id} is not in a vocabulary of {self.vocabulary}")
-        return self
-
-    @property
-    def patches(self) -> int:
-        """How many patch tokens the tower's input gives (text: its context of 77)."""
-        shape = MODALITIES[self.modality].model_input
-        sides = shape[-1:] if self.modality in ("imu", "text") else shape[-2:]
-        return math.prod((side - self.patch) // self.stride + 1 for side in sides)
-
-    @property
-    def tokens(self) -> int:
-        return self.patches + (self.modality != "text")
-
-    @property
-    def patch_shape(self) -> tuple[int, ...]:
-        """Of the input values that become one token; () for text, whose tokens are looked up."""
-        shape = MODALITIES[self.modality].model_input
-        if self.modality == "text":
-            return ()
-        if self.modality == "imu":
-            return (shape[0] * self.patch,)
-        return (*shape[:-2], self.patch, self.patch)
-
-    @property
-    def extra_token(self) -> bool:
-        """Whether attention sees one more key and value, which are learned."""
-        return self.modality not in ("vision", "text")
-
-
-def _huge(modality: ModalityName, width: int, blocks: int, heads: int, **text: int) -> TowerConfig:
-    return TowerConfig(modality=modality, width=width, blocks=blocks, heads=heads, dim=1024, **text)
-
-
-HUGE: dict[ModalityName, TowerConfig] = {
-    config.modality: config
-    for config in (
-        _huge("vision", 1280, 32, 16),
-        _huge("text", 1024, 24, 16, vocabulary=49408, end_id=49407),
-        _huge("audio", 768, 12, 12),
-        _huge("depth", 384, 12, 8),
-        _huge("thermal", 768, 12, 12),
-        _huge("imu", 512, 6, 8),
-    )
-}
+from bindstream.models.sizes import TowerConfig
 
 
 class Stem(nn.Module):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -64,7 +65,9 @@ def build_tower(
         ModelError: names or shapes of the weights are not those of the stated architecture.
     """
     with torch.device("meta"):
-        tower = ARCHITECTURES[spec.architecture](spec.towers[modality])
+        tower: nn.Module = import_module(ARCHITECTURES[spec.architecture]).Tower(
+            spec.towers[modality]
+        )
     try:
         tower.load_state_dict({name: value.float() for name, value in weights.items()}, assign=True)
     except RuntimeError as error:

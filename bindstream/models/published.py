@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from bindstream.errors import ModelError
 from bindstream.models.directory import ModelSpec
-from bindstream.models.imagebind import HUGE, Tower, TowerConfig
+from bindstream.models.imagebind import Tower
 from bindstream.models.saving import save_model
+from bindstream.models.sizes import HUGE, TowerConfig
 from bindstream.models.tokenizer import Tokenizer, clip_tokenizer
 from bindstream.records import ModalityName
 

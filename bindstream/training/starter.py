@@ -21,8 +21,9 @@ import torch
 
 from bindstream.modalities import SENSORS
 from bindstream.models.directory import ModelSpec
-from bindstream.models.imagebind import Tower, TowerConfig
+from bindstream.models.imagebind import Tower
 from bindstream.models.saving import save_model
+from bindstream.models.sizes import TowerConfig
 from bindstream.models.tokenizer import Tokenizer, word_tokenizer
 from bindstream.records import ModalityName
 from bindstream.scene.catalogue import BACKGROUNDS as RENDERED_BACKGROUNDS

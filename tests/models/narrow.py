@@ -8,8 +8,9 @@ import torch
 
 from bindstream.modalities import MODALITIES
 from bindstream.models.directory import ModelSpec
-from bindstream.models.imagebind import Tower, TowerConfig
+from bindstream.models.imagebind import Tower
 from bindstream.models.saving import save_model
+from bindstream.models.sizes import TowerConfig
 from bindstream.models.tokenizer import Tokenizer, word_tokenizer
 from bindstream.records import ModalityName
 

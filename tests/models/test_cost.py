@@ -8,7 +8,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from bindstream.errors import DataError
 from bindstream.modalities import MODALITIES, SENSORS
 from bindstream.models.cost import operations, parameters
-from bindstream.models.imagebind import HUGE, Tower, TowerConfig
+from bindstream.models.imagebind import Tower
+from bindstream.models.sizes import HUGE, TowerConfig
 
 END = 9
 PUBLISHED_GFLOP = {"vision": 335, "text": 47, "audio": 41, "thermal": 35, "depth": 9, "imu": 10}

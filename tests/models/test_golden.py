@@ -7,7 +7,7 @@ import torch
 
 from bindstream.modalities import MODALITIES
 from bindstream.models.golden import golden_input
-from bindstream.models.imagebind import HUGE
+from bindstream.models.sizes import HUGE
 
 # Stored golden vectors answer to these inputs: should one change, every model would fail its check.
 DIGESTS = {

@@ -6,8 +6,9 @@ import torch
 from pydantic import ValidationError
 
 from bindstream.modalities import MODALITIES
-from bindstream.models.imagebind import HUGE, Tower, TowerConfig
+from bindstream.models.imagebind import Tower
 from bindstream.models.published import tower_name
+from bindstream.models.sizes import HUGE, TowerConfig
 from tests import parity
 
 # The fixed scales that the reference multiplies onto its unit vectors.

@@ -9,8 +9,9 @@ import torch
 
 from bindstream.errors import ModelError
 from bindstream.models import load_model
-from bindstream.models.imagebind import HUGE, Tower, TowerConfig
+from bindstream.models.imagebind import Tower
 from bindstream.models.published import import_checkpoint, tower_name
+from bindstream.models.sizes import HUGE, TowerConfig
 from tests import parity
 
 SENSORS = ("vision", "audio", "thermal", "depth", "imu")

@@ -42,8 +42,9 @@ def slow_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from bindstream.modalities import MODALITIES
     from bindstream.models.directory import ModelSpec
-    from bindstream.models.imagebind import Tower, TowerConfig
+    from bindstream.models.imagebind import Tower
     from bindstream.models.saving import save_model
+    from bindstream.models.sizes import TowerConfig
     from bindstream.models.tokenizer import word_tokenizer
 
     def tower(blocks: int) -> Tower:

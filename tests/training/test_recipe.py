@@ -9,7 +9,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from bindstream.models.imagebind import Tower, TowerConfig
+from bindstream.models.imagebind import Tower
+from bindstream.models.sizes import TowerConfig
 from bindstream.training.bank import Bank
 from bindstream.training.recipe import Recipe, contrastive_loss, spread_concepts, train_tower
 from bindstream.training.starter import tokenizer
