@@ -15,6 +15,7 @@ LEAST_SIDE = 8  # px: below this nothing can be seen, and the aspect ratio may e
 # CLIP's channel means and deviations (openai/CLIP, clip/clip.py).
 MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
 STD = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
+FIRST, CENTRE, LAST = 0, 1, 2  # of the three crops along a clip's longer side
 
 
 def picture(image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -47,13 +48,22 @@ def clip(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
     Raises:
         DataError: wrong shape or dtype, or a side under 8 px.
     """
-    frames = np.asarray(frames)
-    if frames.ndim != 4 or frames.shape[0] != 2:
-        raise DataError(f"Clip has shape {frames.shape}, (2, H, W, 3) is needed.")
-    out = np.empty((3, 2, SIDE, SIDE), np.float32)
-    for i, frame in enumerate(frames):
-        out[:, i] = _bilinear_crop(_checked(frame, "Clip frame")).transpose(2, 0, 1)
-    return out
+    return _cropped(np.asarray(frames), CENTRE)
+
+
+def clip_crops(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Two frames of a clip in three crops, (3, 3, 2, 224, 224) float32: `clip` is the second.
+
+    Left, centre and right of a picture that is wider than tall, top, centre and bottom of one that
+    is taller than wide: so ImageBind looks at recorded video.
+
+    Args:
+        frames: (2, H, W, 3) uint8 RGB.
+
+    Raises:
+        DataError: as `clip`.
+    """
+    return np.stack([_cropped(np.asarray(frames), place) for place in (FIRST, CENTRE, LAST)])
 
 
 def still_clip(image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -78,15 +88,24 @@ def centre_crop(image: NDArray[Any]) -> NDArray[Any]:
     return image[top : top + SIDE, left : left + SIDE]
 
 
-def _bilinear_crop(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _cropped(frames: NDArray[np.uint8], place: int) -> NDArray[np.float32]:
+    if frames.ndim != 4 or frames.shape[0] != 2:
+        raise DataError(f"Clip has shape {frames.shape}, (2, H, W, 3) is needed.")
+    out = np.empty((3, 2, SIDE, SIDE), np.float32)
+    for i, frame in enumerate(frames):
+        out[:, i] = _bilinear_crop(_checked(frame, "Clip frame"), place).transpose(2, 0, 1)
+    return out
+
+
+def _bilinear_crop(frame: NDArray[np.uint8], place: int) -> NDArray[np.float32]:
     """Scale, crop and normalise at once: only the 224 × 224 pixels that stay are computed.
 
     Rows are kept flat, (224, 224 · 3), because NumPy is slow over a last axis of three.
     """
     height, width = frame.shape[:2]
     new_height, new_width = short_side(height, width)
-    above, below, down = _taps(height, new_height)
-    before, after, right = _taps(width, new_width)
+    above, below, down = _taps(height, new_height, place if new_height > new_width else CENTRE)
+    before, after, right = _taps(width, new_width, CENTRE if new_height > new_width else place)
     right = np.repeat(right, 3)
 
     def across(rows: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -107,10 +126,11 @@ def _bilinear_crop(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _taps(
-    size: int, new_size: int
+    size: int, new_size: int, place: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
     """Neighbours and the weight of the second one for each kept pixel (pixel centres at .5)."""
-    start = -((SIDE - new_size) // 2)  # (new_size - 224) / 2, rounded up as pytorchvideo's crop
+    spare = new_size - SIDE
+    start = (0, -(-spare // 2), spare)[place]  # the centre is rounded up, as by pytorchvideo
     unclipped = (np.arange(start, start + SIDE) + 0.5) * (size / new_size) - 0.5
     centre: NDArray[np.float64] = np.clip(unclipped, 0, size - 1)
     first = centre.astype(np.intp)

@@ -63,14 +63,26 @@ def read_sound(path: str | Path) -> NDArray[np.float32]:
         DataError: the file cannot be read.
         MissingPackageError: soundfile or soxr is not installed.
     """
+    channels, rate_hz = read_channels(path)
     try:
-        import soundfile
         import soxr
     except ImportError as error:
-        raise MissingPackageError(
-            f"Sound files need {error.name}, which is not installed.",
-            fix="Run: pip install 'bindstream[microphone]'.",
-        ) from error
+        raise _missing(error) from error
+    mono: NDArray[np.float32] = soxr.resample(channels.mean(axis=1), rate_hz, RATE_HZ)
+    return mono.astype(np.float32, copy=False)
+
+
+def read_channels(path: str | Path) -> tuple[NDArray[np.float32], int]:
+    """A sound file as it is: (n, channels) float32 in [-1, 1] and its rate in Hz.
+
+    Raises:
+        DataError: the file cannot be read.
+        MissingPackageError: soundfile is not installed.
+    """
+    try:
+        import soundfile
+    except ImportError as error:
+        raise _missing(error) from error
     try:
         wave, rate_hz = soundfile.read(str(path), dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError) as error:
@@ -79,8 +91,14 @@ def read_sound(path: str | Path) -> NDArray[np.float32]:
             where=str(path),
             fix="Give a WAV, FLAC, Ogg or MP3 file.",
         ) from error
-    mono: NDArray[np.float32] = soxr.resample(wave.mean(axis=1), rate_hz, RATE_HZ)
-    return mono.astype(np.float32, copy=False)
+    return wave, int(rate_hz)
+
+
+def _missing(error: ImportError) -> MissingPackageError:
+    return MissingPackageError(
+        f"Sound files need {error.name}, which is not installed.",
+        fix="Run: pip install 'bindstream[microphone]'.",
+    )
 
 
 def read_picture(path: str | Path) -> NDArray[np.uint8]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bindstream.errors import DataError
-from bindstream.features.audio import filterbank
+from bindstream.features.audio import filterbank, resampled
 from tests import parity
 
 NOISE = np.random.default_rng(0).normal(0, 0.1, 32000).astype(np.float32)
@@ -55,3 +55,37 @@ def test_a_constant_offset_is_not_heard():
 def test_refuses_what_is_no_sound(wave, says):
     with pytest.raises(DataError, match=says):
         filterbank(wave)
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 22050, 44100, 48000])
+def test_a_resampled_tone_keeps_its_pitch_and_loudness(rate_hz):
+    times_s = np.arange(rate_hz) / rate_hz
+    tone = (0.5 * np.sin(2 * np.pi * 1000 * times_s)).astype(np.float32)
+    heard = resampled(tone, rate_hz, 0, 16000)
+    expected = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(16000) / 16000)
+    assert heard.dtype == np.float32
+    np.testing.assert_allclose(heard[50:-50], expected[50:-50], atol=2e-3)
+
+
+def test_frequencies_that_16_khz_cannot_hold_are_filtered_out():
+    times_s = np.arange(48000) / 48000
+    tone = np.sin(2 * np.pi * 11000 * times_s).astype(np.float32)
+    assert np.abs(resampled(tone, 48000, 0, 16000)[50:-50]).max() < 0.01
+
+
+def test_a_piece_is_resampled_as_it_is_within_the_whole():
+    wave = np.random.default_rng(1).normal(0, 0.1, 44100).astype(np.float32)
+    whole = resampled(wave, 44100, 0, 16000)
+    np.testing.assert_array_equal(resampled(wave, 44100, 5000, 7000), whole[5000:7000])
+    assert resampled(wave, 16000, 5, 9) is not wave
+    np.testing.assert_array_equal(resampled(wave, 16000, 5, 9), wave[5:9])
+
+
+def test_the_filter_is_a_sinc_of_six_crossings_under_a_hann_window():
+    """An impulse at 48 kHz comes out as every third value of the filter itself."""
+    impulse = np.zeros(301, np.float32)
+    impulse[150] = 1
+    heard = resampled(impulse, 48000, 0, 101)
+    crossings = 0.99 * (np.arange(101) - 50)
+    filter_ = np.sinc(crossings) * np.cos(np.pi * crossings / 12) ** 2 * 0.99 / 3
+    np.testing.assert_allclose(heard, np.where(np.abs(crossings) < 6, filter_, 0), atol=1e-7)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bindstream.errors import DataError
-from bindstream.features.vision import clip, picture, still_clip
+from bindstream.features.vision import clip, clip_crops, picture, still_clip
 from tests import parity
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -24,6 +24,49 @@ def test_clips_equal_the_reference():
     frames = np.stack([parity.seeded().image(name, 360, 640) for name in ("clip0", "clip1")])
     expected = parity.figures("golden_preprocess.npz")["clip_centre"]
     np.testing.assert_allclose(clip(frames)[:, :, ::8, ::8], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_centre_of_three_crops_equals_the_reference():
+    frames = np.stack([parity.seeded().image(name, 360, 640) for name in ("clip0", "clip1")])
+    expected = parity.figures("golden_preprocess.npz")["clip_centre"]
+    centre = clip_crops(frames)[1]
+    np.testing.assert_allclose(centre[:, :, ::8, ::8], expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(centre, clip(frames))
+
+
+def ramp(height: int, width: int) -> np.ndarray:
+    """A clip whose red tells the column and whose green tells the row."""
+    frame = np.zeros((height, width, 3), np.uint8)
+    frame[..., 0] = np.arange(width) % 256
+    frame[..., 1] = np.arange(height)[:, None] % 256
+    return np.stack([frame, frame])
+
+
+def corner(crop: np.ndarray) -> tuple[int, int]:
+    """(row, column) of `ramp` that lies in the crop's upper left corner."""
+    red, green, _ = (crop[:, 0, 0, 0] * CLIP_STD + CLIP_MEAN) * 255
+    return round(green), round(red)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "corners"),
+    [
+        (224, 256, [(0, 0), (0, 16), (0, 32)]),
+        (224, 255, [(0, 0), (0, 16), (0, 31)]),  # 15.5 is rounded up
+        (256, 224, [(0, 0), (16, 0), (32, 0)]),
+        (253, 224, [(0, 0), (15, 0), (29, 0)]),  # 14.5 is rounded up
+        (224, 225, [(0, 0), (0, 1), (0, 1)]),
+        (224, 224, [(0, 0), (0, 0), (0, 0)]),
+    ],
+)
+def test_crops_lie_at_both_ends_and_in_the_middle_of_the_longer_side(height, width, corners):
+    frames = ramp(height, width)
+    crops = clip_crops(frames)
+    assert crops.shape == (3, 3, 2, 224, 224)
+    assert [corner(crop) for crop in crops] == corners
+    for crop, (top, left) in zip(crops, corners, strict=True):
+        cut = frames[:, top : top + 224, left : left + 224]
+        np.testing.assert_allclose(crop, clip(cut), atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [(224, 224), (8, 8), (9, 300), (1080, 1920), (225, 224)])
