@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,8 @@ from bindstream.errors import ModelError
 from bindstream.features import PREPROCESSING
 from bindstream.models.sizes import TowerConfig
 from bindstream.records import ModalityName
+
+StoredDtype = Literal["float16", "bfloat16", "float32"]
 
 FORMAT: Literal[1] = 1  # of the directory; raised when older versions could not read it
 CARD, TOKENIZER, GOLDEN = "model.json", "tokenizer.json", "golden.safetensors"
@@ -36,12 +39,15 @@ class StoredFile(BaseModel):
 
 
 class ModelSpec(BaseModel):
-    """model.json. `files` is filled by `save_model`.
+    """model.json. `files` is filled by `ModelWriter`.
 
-    `temperature` turns cosines of text against a modality into probabilities (see
-    `Model.probability`). `trained_words` are all words the text tower knows, None if it was
-    trained on text at large. `background` holds, per modality, phrases for what else a window may
-    show, with which a query's score is contrasted. `notes` are free: figures, credits, training.
+    `dtype` is that of the weights as stored. `temperature` turns cosines of text against a modality
+    into probabilities (see `Model.probability`). `scales` are what the code that a tower was
+    published with multiplies onto its unit vectors; they are stated, and not applied. `limits` are
+    sentences on what the model cannot do. `trained_words` are all words the text tower knows, None
+    if it was trained on text at large. `background` holds, per modality, phrases for what else a
+    window may show, with which a query's score is contrasted. `notes` are free: figures, credits,
+    training.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,8 +58,11 @@ class ModelSpec(BaseModel):
     architecture: str = "imagebind"
     preprocessing: int = PREPROCESSING
     dim: int = Field(gt=0)
+    dtype: StoredDtype = "float16"
     towers: dict[ModalityName, TowerConfig] = Field(min_length=1)
     temperature: dict[ModalityName, float] = Field(default_factory=dict)
+    scales: dict[ModalityName, float] = Field(default_factory=dict)
+    limits: tuple[str, ...] = ()
     trained_words: tuple[str, ...] | None = None
     background: dict[ModalityName, tuple[str, ...]] = Field(default_factory=dict)
     notes: dict[str, Any] = Field(default_factory=dict)
@@ -66,8 +75,9 @@ class ModelSpec(BaseModel):
                 raise ValueError(
                     f"tower {modality} is stated as {tower.modality} of dimension {tower.dim}"
                 )
-        if any(not value > 0 for value in self.temperature.values()):
-            raise ValueError(f"temperatures {self.temperature} are not all above 0")
+        for what, values in (("temperatures", self.temperature), ("scales", self.scales)):
+            if any(not 0 < value < math.inf for value in values.values()):
+                raise ValueError(f"{what} {values} are not all above 0")
         return self
 
     @property
@@ -79,6 +89,15 @@ class ModelSpec(BaseModel):
         weights = {name: file.sha256 for name, file in self.files.items() if name != GOLDEN}
         content = json.dumps([stated, weights], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hex; its content is never in memory at once."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            found.update(chunk)
+    return found.hexdigest()
 
 
 def read_spec(directory: Path) -> ModelSpec:
@@ -116,6 +135,12 @@ def read_spec(directory: Path) -> ModelSpec:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise ModelError(
+                f"{CARD} states {place}, which this bindstream does not know.",
+                where=str(path),
+                fix="Upgrade bindstream if a newer one wrote the directory; else copy it again.",
+            ) from error
         raise damaged(path, f"{CARD} cannot be used: {place} {first['msg']}.") from error
     if spec.architecture not in ARCHITECTURES:
         raise ModelError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from bindstream.errors import ModelError
-from bindstream.models.directory import ARCHITECTURES, CARD, ModelSpec, damaged
+from bindstream.models.directory import ARCHITECTURES, CARD, ModelSpec, damaged, digest
 from bindstream.records import ModalityName
 
 
@@ -46,12 +45,7 @@ def check_file(directory: Path, spec: ModelSpec, name: str) -> Path:
         raise damaged(
             path, f"It has {path.stat().st_size} bytes, {CARD} says {stated.bytes}: truncated?"
         )
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    found = digest.hexdigest()
-    if found != stated.sha256:
+    if (found := digest(path)) != stated.sha256:
         raise damaged(path, f"Its SHA-256 is {found[:12]}…, {CARD} says {stated.sha256[:12]}….")
     return path
 

@@ -1,21 +1,27 @@
-"""Writing a model directory: weights, tokens and golden vectors, each file whole or not at all."""
+"""Writing a model directory, a tower at a time: the whole directory changes, or nothing does."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import get_args
 
-from safetensors.torch import save
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from bindstream.errors import ModelError
-from bindstream.models.directory import CARD, GOLDEN, TOKENIZER, ModelSpec, StoredFile
+from bindstream.models.directory import CARD, GOLDEN, TOKENIZER, ModelSpec, StoredFile, digest
 from bindstream.models.golden import golden_vectors
 from bindstream.models.loading import build_tower
 from bindstream.models.tokenizer import Tokenizer
 from bindstream.records import ModalityName
+
+PARTIAL = ".partial"  # folder of files on their way, within the directory
 
 
 def save_model(
@@ -24,64 +30,156 @@ def save_model(
     towers: Mapping[ModalityName, nn.Module],
     tokenizer: Tokenizer | None = None,
 ) -> str:
-    """Write a model directory with fp16 weights and return its fingerprint.
-
-    model.json is written last, so an interrupted save is never taken for a model. Golden vectors
-    are computed from the weights as stored (fp16 read back as float32 on the CPU).
+    """Write the towers as a model directory and return its fingerprint. See `ModelWriter`.
 
     Raises:
-        ModelError: towers and spec disagree, the text tower has no fitting tokenizer, or weights
-            are not finite in fp16.
+        ModelError: towers and spec disagree, the text tower has no fitting tokenizer, weights are
+            not finite in the spec's dtype, or the directory cannot be written.
     """
-    directory = Path(directory)
-    _check_complete(spec, towers, tokenizer)
-    directory.mkdir(parents=True, exist_ok=True)
-    files: dict[str, StoredFile] = {}
-    golden: dict[str, Tensor] = {}
-    for modality, tower in towers.items():
-        weights = {
-            name: value.detach().cpu().half().contiguous()
-            for name, value in tower.state_dict().items()
-        }
-        broken = [name for name, value in weights.items() if not value.isfinite().all()]
+    with ModelWriter(directory, spec) as writer:
+        if tokenizer is not None:
+            writer.add_tokenizer(tokenizer)
+        for modality, tower in towers.items():
+            writer.add_tower(modality, tower.state_dict().items())
+        return writer.finish().fingerprint
+
+
+class ModelWriter:
+    """Writes the files of a model directory; a context manager.
+
+    They are gathered in `PARTIAL` and put in place by `finish`, model.json last. So a directory
+    that was not finished is no model, and one that is replaced stays whole until then: its other
+    files are kept, towers that the new model lacks are removed. Not thread-safe.
+
+    Args:
+        directory: made if it is not there.
+        spec: all that model.json says but `files`.
+    """
+
+    def __init__(self, directory: Path | str, spec: ModelSpec) -> None:
+        self._directory, self._spec = Path(directory), spec
+        self._partial = self._directory / PARTIAL
+        self._made = not self._directory.exists()
+        self._files: dict[str, StoredFile] = {}
+        self._golden: dict[str, Tensor] = {}
+
+    def __enter__(self) -> ModelWriter:
+        with self._writing(PARTIAL):
+            self._directory.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(self._partial, ignore_errors=True)  # of a run that was killed
+            self._partial.mkdir()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        raised: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        shutil.rmtree(self._partial, ignore_errors=True)
+        if raised is not None and self._made and not any(self._directory.iterdir()):
+            self._directory.rmdir()
+
+    def add_tower(self, modality: ModalityName, weights: Iterable[tuple[str, Tensor]]) -> None:
+        """Write a tower in the spec's dtype, and compute golden vectors from the file. Blocks.
+
+        `weights` are taken one by one. In memory at once are the tower in the stored dtype while it
+        is written, then in the stored dtype and in float32.
+
+        Raises:
+            ModelError: the spec has no such tower or one of other names or shapes, weights are not
+                finite in the stored dtype, or the disk does not take them.
+        """
+        if modality not in self._spec.towers:
+            raise ModelError(f"The spec states towers {sorted(self._spec.towers)}, got {modality}.")
+        path = self._store_weights(modality, weights)
+        tower = build_tower(self._spec, modality, load_file(path))
+        self._golden[modality] = golden_vectors(tower, self._spec.towers[modality])
+        if not self._golden[modality].isfinite().all():
+            raise ModelError(
+                "The tower answers with NaN.",
+                where=f"tower {modality}",
+                fix="Its weights cannot be right: take them from another file.",
+            )
+
+    def add_tokenizer(self, tokenizer: Tokenizer) -> None:
+        """Write the tokenizer.
+
+        Raises:
+            ModelError: it is not the text tower's, or the disk does not take it.
+        """
+        text = self._spec.towers.get("text")
+        if text and (tokenizer.vocabulary, tokenizer.end_id) != (text.vocabulary, text.end_id):
+            raise ModelError(
+                f"The tokenizer has {tokenizer.vocabulary} tokens ending with {tokenizer.end_id}, "
+                f"the text tower {text.vocabulary} ending with {text.end_id}."
+            )
+        with self._writing(TOKENIZER):
+            (self._partial / TOKENIZER).write_text(tokenizer.to_json(), encoding="utf-8")
+        self._count(TOKENIZER)
+
+    def finish(self) -> ModelSpec:
+        """Put all files in place, model.json last, and return what it says.
+
+        Raises:
+            ModelError: a tower or the tokenizer is missing, or the disk does not take it.
+        """
+        if absent := sorted(set(self._spec.towers) - set(self._golden)):
+            raise ModelError(f"The spec states towers for {', '.join(absent)}, got none.")
+        if "text" in self._spec.towers and TOKENIZER not in self._files:
+            raise ModelError("A model with a text tower needs its tokenizer.")
+        with self._writing(GOLDEN):
+            save_file(self._golden, self._partial / GOLDEN)
+        self._count(GOLDEN)
+        spec = self._spec.model_copy(update={"files": self._files})
+        with self._writing(CARD):
+            (self._partial / CARD).write_text(spec.model_dump_json(indent=2) + "\n", "utf-8")
+        known = {TOKENIZER, *(_file_of(modality) for modality in get_args(ModalityName))}
+        with self._writing(CARD, changing=True):
+            (self._directory / CARD).unlink(missing_ok=True)
+            for name in known - set(self._files):
+                (self._directory / name).unlink(missing_ok=True)
+            for name in (*self._files, CARD):
+                (self._partial / name).replace(self._directory / name)
+        return spec
+
+    def _store_weights(self, modality: ModalityName, weights: Iterable[tuple[str, Tensor]]) -> Path:
+        dtype: torch.dtype = getattr(torch, self._spec.dtype)
+        stored, name = {}, _file_of(modality)
+        for weight, value in weights:
+            stored[weight] = value.detach().to("cpu", dtype).contiguous()
+        broken = [weight for weight, value in stored.items() if not value.isfinite().all()]
         if broken:
             raise ModelError(
-                f"Weights {', '.join(broken)} are not finite in fp16.",
+                f"Weights {', '.join(broken)} are not finite in {self._spec.dtype}.",
                 where=f"tower {modality}",
                 fix="Lower the learning rate or clip gradients, and train again.",
             )
-        name = f"{modality}.safetensors"
-        files[name] = _write(directory / name, save(weights))
-        stored = build_tower(spec, modality, weights)
-        golden[modality] = golden_vectors(stored, spec.towers[modality])
-    if tokenizer is not None:
-        files[TOKENIZER] = _write(directory / TOKENIZER, tokenizer.to_json().encode())
-    files[GOLDEN] = _write(directory / GOLDEN, save(golden))
-    spec = spec.model_copy(update={"files": files})
-    _write(directory / CARD, (spec.model_dump_json(indent=2) + "\n").encode())
-    return spec.fingerprint
+        with self._writing(name):
+            save_file(stored, self._partial / name)
+        self._count(name)
+        return self._partial / name
+
+    def _count(self, name: str) -> None:
+        path = self._partial / name
+        self._files[name] = StoredFile(bytes=path.stat().st_size, sha256=digest(path))
+
+    @contextmanager
+    def _writing(self, name: str, changing: bool = False) -> Iterator[None]:
+        """Turns what the disk says into an error that tells how the directory was left."""
+        try:
+            yield
+        except (OSError, SafetensorError) as error:
+            done = ", ".join(f"{n} ({f.bytes / 1e6:.1f} MB)" for n, f in self._files.items())
+            left = f"What was written before, {done}, is removed again." if done else ""
+            if changing:
+                left = f"The directory is no whole model now: without its {CARD} it is not loaded."
+            raise ModelError(
+                f"{name} cannot be written: {error}. {left}".rstrip(),
+                where=str(self._directory),
+                fix="Free space, or choose a folder you may write to, and do it again.",
+            ) from error
 
 
-def _check_complete(
-    spec: ModelSpec, towers: Mapping[ModalityName, nn.Module], tokenizer: Tokenizer | None
-) -> None:
-    if set(towers) != set(spec.towers):
-        raise ModelError(f"The spec states towers {sorted(spec.towers)}, got {sorted(towers)}.")
-    text = spec.towers.get("text")
-    if text is None:
-        return
-    if tokenizer is None:
-        raise ModelError("A model with a text tower needs its tokenizer.")
-    if (tokenizer.vocabulary, tokenizer.end_id) != (text.vocabulary, text.end_id):
-        raise ModelError(
-            f"The tokenizer has {tokenizer.vocabulary} tokens ending with {tokenizer.end_id}, "
-            f"the text tower {text.vocabulary} ending with {text.end_id}."
-        )
-
-
-def _write(path: Path, content: bytes) -> StoredFile:
-    """All or nothing: a reader never sees half a file."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
-    return StoredFile(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+def _file_of(modality: ModalityName) -> str:
+    return f"{modality}.safetensors"
