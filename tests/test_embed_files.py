@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bindstream.embed_files import FileError, FileVectors, embed_files, file_inputs
+from bindstream.averaging import embed_whole
+from bindstream.embed_files import FileError, FileVectors, embed_files
 from bindstream.embedding import Encoder
-from bindstream.errors import DataError, ModelError
+from bindstream.errors import ModelError
 from bindstream.features.whole import model_inputs
-from bindstream.modalities import MODALITIES
 from bindstream.models import load_model
 from bindstream.records import ModalityName
 
@@ -46,6 +46,57 @@ def test_each_file_gives_its_own_vectors_whatever_the_batch(
             np.testing.assert_allclose(result.vectors, alone, atol=1e-5)
 
 
+def test_averaged_each_file_has_one_vector_whatever_the_batch(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    files = [tmp_path / f"{i}.wav" for i in range(5)]
+    for i, file in enumerate(files):
+        soundfile.write(file, RNG.normal(0, 0.1, 8000 * (1 + 2 * i)).astype(np.float32), 16000)
+    model = load_model(tiny_model, modalities=["audio"], device="cpu")
+    for batch in (2, 100):
+        results = list(embed_files(model, "audio", files, batch, average=True))
+        assert [result.file for result in results] == files
+        for result in results:
+            assert isinstance(result, FileVectors)
+            assert result.views == 3
+            assert result.vectors.shape == (1, model.dim)
+            alone = embed_whole(model, "audio", result.file)
+            np.testing.assert_allclose(result.vectors[0], alone, atol=1e-5)
+
+
+def test_averaged_a_bad_file_is_an_error_and_the_rest_goes_on(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    short, good = tmp_path / "short.wav", tmp_path / "good.wav"
+    soundfile.write(short, np.zeros(399, np.float32), 16000)
+    soundfile.write(good, RNG.normal(0, 0.1, 16000).astype(np.float32), 16000)
+    model = load_model(tiny_model, modalities=["audio"], device="cpu")
+    bad, fine = embed_files(model, "audio", [short, good], average=True)
+    assert isinstance(bad, FileError)
+    assert "too short" in bad.error
+    assert isinstance(fine, FileVectors)
+
+
+class Contrary:
+    """A tower whose answers cancel out."""
+
+    fingerprint = "0" * 12
+
+    def encode(self, modality: ModalityName, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        angles = 2 * np.pi * np.arange(len(batch)) / len(batch)
+        return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+
+def test_views_that_cancel_out_are_an_error_and_no_vector(tmp_path: Path) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    soundfile.write(tmp_path / "a.wav", RNG.normal(0, 0.1, 16000).astype(np.float32), 16000)
+    (result,) = embed_files(Contrary(), "audio", [tmp_path / "a.wav"], average=True)
+    assert isinstance(result, FileError)
+    assert "cancel out" in result.error
+
+
 def test_results_come_while_later_files_are_still_unread(tmp_path: Path, tiny_model: Path) -> None:
     files = [tmp_path / f"{i}.png" for i in range(4)]
     for file in files:
@@ -76,35 +127,6 @@ def test_a_file_that_fails_midway_is_an_error_and_no_vectors(
     assert all(isinstance(result, FileError) and result.error for result in bad)
     assert isinstance(good, FileVectors)
     assert len(good.vectors) >= 1
-
-
-def test_sixteen_bit_pictures_are_read_in_their_unit(tmp_path: Path) -> None:
-    warm_k = 300 + 10 * RNG.random((60, 80))
-    cv2.imwrite(str(tmp_path / "warm.png"), (warm_k * 100).astype(np.uint16))
-    (inputs,) = file_inputs("thermal", tmp_path / "warm.png")
-    celsius = ((warm_k * 100).astype(np.uint16) / 100 - 273.15).astype(np.float32)
-    np.testing.assert_allclose(inputs, model_inputs("thermal", celsius)[0], atol=1e-3)
-    far_mm = RNG.integers(500, 4000, (60, 80)).astype(np.uint16)
-    cv2.imwrite(str(tmp_path / "far.png"), far_mm)
-    (inputs,) = file_inputs("depth", tmp_path / "far.png")
-    metres = (far_mm / 1000).astype(np.float32)
-    np.testing.assert_allclose(inputs, model_inputs("depth", metres)[0], atol=1e-3)
-
-
-def test_an_eight_bit_picture_is_no_thermal_picture(tmp_path: Path) -> None:
-    cv2.imwrite(str(tmp_path / "flat.png"), RNG.integers(0, 255, (60, 80), dtype=np.uint8))
-    with pytest.raises(DataError, match="16-bit"):
-        list(file_inputs("thermal", tmp_path / "flat.png"))
-
-
-def test_motion_logs_are_cut_into_windows(tmp_path: Path) -> None:
-    times_s = np.arange(0, 12, 0.01)
-    rows = np.column_stack([times_s, np.tile([0, 0, 9.81, 0, 0, 0], (len(times_s), 1))])
-    header = "time_s,ax,ay,az,gx,gy,gz"
-    np.savetxt(tmp_path / "log.csv", rows, delimiter=",", header=header, comments="")
-    inputs = list(file_inputs("imu", tmp_path / "log.csv"))
-    assert len(inputs) >= 6
-    assert all(each.shape == MODALITIES["imu"].model_input for each in inputs)
 
 
 class Choosy:

@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 _HELP = """Embed files, and say how well they answer words.
 
 With --text: for each file the cosine to each text (the mean over its windows) and the share of
-each among the texts given. With --out: unit vectors as NPZ: `vectors` (windows, dim),
+each among the texts given. With --out: unit vectors as NPZ: `vectors` (windows or files, dim),
 `file_index` (which of `files` each is of), `files`, `model`.
+
+A file is cut into windows that together hold all of it, a vector each. With --average it has one
+vector, as the published ImageBind embeds files: the mean over 3 clips of a sound, over 5 clips in
+3 crops of a video; for thermal, depth and IMU files the mean over their windows.
 
 A FILE of - reads file names from standard input, @LIST from the file LIST, one a line. A file that
 cannot be read is reported, the rest goes on, and the exit code is 3.
@@ -47,6 +51,9 @@ def embed(
         list[str] | None, typer.Option("--text", "-t", help="Words; may be repeated.")
     ] = None,
     to: Annotated[Path | None, typer.Option("--out", "-o", help="Write vectors, NPZ.")] = None,
+    average: Annotated[
+        bool, typer.Option("--average", help="One vector a file, not one a window.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     model: Annotated[str, typer.Option(help="A model's name or directory.")] = "starter",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 …")] = "auto",
@@ -66,7 +73,7 @@ def embed(
     scored: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     kept: list[FileVectors] = []
-    for result in embed_files(loaded, name, _listed(files)):
+    for result in embed_files(loaded, name, _listed(files), average=average):
         if isinstance(result, FileError):
             failed.append({"file": str(result.file), "error": result.error})
             errors.print(f"{result.file}: {result.error}", markup=False, highlight=False)
@@ -131,7 +138,11 @@ class _Scorer:
                 )
 
     def score(self, result: FileVectors) -> dict[str, Any]:
-        said: dict[str, Any] = {"file": str(result.file), "windows": len(result.vectors)}
+        said: dict[str, Any] = {"file": str(result.file)}
+        if result.views:
+            said["views"] = result.views
+        else:
+            said["windows"] = len(result.vectors)
         if self._vectors is None:
             return said
         cosines = (result.vectors @ self._vectors.T).mean(axis=0)
@@ -142,10 +153,17 @@ class _Scorer:
 
 
 def _line(scored: dict[str, Any]) -> str:
-    windows = "1 window" if scored["windows"] == 1 else f"{scored['windows']} windows"
+    if "views" in scored:
+        made_of = _counted(scored["views"], "view") + " averaged"
+    else:
+        made_of = _counted(scored["windows"], "window")
     shares = sorted(scored.get("probability", {}).items(), key=lambda item: -item[1])
     answers = [f"{text} {p:.0%} (cosine {scored['cosine'][text]:.3f})" for text, p in shares]
-    return f"{scored['file']}: {windows}" + ("; " + ", ".join(answers) if answers else "")
+    return f"{scored['file']}: {made_of}" + ("; " + ", ".join(answers) if answers else "")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _save(to: Path, kept: list[FileVectors], model: Model) -> None:

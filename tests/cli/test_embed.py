@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bindstream.averaging import embed_whole
 from bindstream.models import load_model
 from tests.cli.conftest import Command
 
@@ -57,6 +58,27 @@ def test_a_bad_file_is_reported_and_the_rest_goes_on(
     assert [Path(name).name for name in stored["files"]] == ["a.wav", "b.wav", "c.flac"]
     assert stored["file_index"].tolist() == [0, 1, 1, 1, 2]
     assert np.linalg.norm(stored["vectors"], axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_averaged_each_file_is_one_row(
+    bindstream: Command, sounds: list[Path], tiny_model: Path, tmp_path: Path
+) -> None:
+    good = [sounds[i] for i in (0, 1, 3)]
+    asked = ("embed", *good, "--modality", "audio", "--model", tiny_model, "--average")
+    to = tmp_path / "v.npz"
+    shown = bindstream(*asked, "--out", to, "--json", "--text", "silence")
+    assert shown.code == 0
+    said = json.loads(shown.out)["files"]
+    assert [file["views"] for file in said] == [3, 3, 3]
+    stored = np.load(to)
+    assert stored["file_index"].tolist() == [0, 1, 2]
+    assert np.linalg.norm(stored["vectors"], axis=1) == pytest.approx(1, abs=1e-5)
+    model = load_model(tiny_model, device="cpu")
+    expected = np.stack([embed_whole(model, "audio", file) for file in good])
+    np.testing.assert_allclose(stored["vectors"], expected, atol=1e-5)
+    cosines = (expected @ model.encode_text(["silence"]).T)[:, 0]
+    assert [file["cosine"]["silence"] for file in said] == pytest.approx(cosines, abs=1e-5)
+    assert "a.wav: 3 views averaged" in bindstream(*asked, "--out", to).out
 
 
 def test_file_names_come_from_lists_and_standard_input(
