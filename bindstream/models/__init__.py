@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bindstream.models.encoder import Model
 
-__all__ = ["load_model"]
+__all__ = ["load_model", "model_directory"]
 
 INSTALLED = Path(__file__).parent  # models that come with the package, each a directory
 
@@ -43,7 +43,7 @@ def load_model(
             device that does not compute.
         MissingPackageError: torch, safetensors or tokenizers is not installed.
     """
-    directory = _directory(name_or_path)
+    directory = model_directory(name_or_path)
     try:
         import torch
 
@@ -58,7 +58,12 @@ def load_model(
     return open_model(directory, modalities, _device(device))
 
 
-def _directory(name_or_path: str | Path) -> Path:
+def model_directory(name_or_path: str | Path) -> Path:
+    """The directory of a model: one that comes with the package by its name, or the path given.
+
+    Raises:
+        ModelError: a bare name that no installed model and no directory here has.
+    """
     path = Path(name_or_path)
     if isinstance(name_or_path, str) and path.name == name_or_path and not path.is_dir():
         installed = INSTALLED / name_or_path
