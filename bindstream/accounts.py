@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Literal
 
 from bindstream.errors import BindstreamError
 
+Published = Literal["embedded", "reused"]
+"""embedded: a vector was computed. reused: that of an earlier window stands for it."""
 DropReason = Literal["void", "overload", "failed", "killed"]
 DROP_REASONS: tuple[DropReason, ...] = ("void", "overload", "failed", "killed")
 """void: too little was observed, or the readings cannot be used. overload: newer windows came
@@ -89,7 +92,7 @@ class Ledger:
         self._words[_NEXT_SEQ] = seq + 1
         self._words[_END_NS] = end_ns
 
-    def settle(self, seq: int, outcome: Literal["embedded", "reused"] | DropReason) -> None:
+    def settle(self, seq: int, outcome: Published | DropReason) -> None:
         """Say what became of a pending window; a window that is not pending is left alone."""
         for slot in range(_SLOTS, _WORDS):
             if self._words[slot] == seq + 1:
@@ -101,18 +104,17 @@ class Ledger:
         self._words[_WORD_OF[_OUTCOMES.index(outcome)]] += 1
         self._words[slot] = 0
 
-    def recover(self, embedded: frozenset[int]) -> int:
+    def recover(self, published: Mapping[int, Published]) -> int:
         """Settle what a dead writer left pending; returns how many windows were lost.
 
         Args:
-            embedded: windows of this stream known to have been embedded all the same.
+            published: what is known to have become of windows of this stream all the same.
         """
         self._finish_last_step()
         lost = 0
         for seq in self.pending():
-            outcome: Literal["embedded", "killed"] = "embedded" if seq in embedded else "killed"
-            self.settle(seq, outcome)
-            lost += outcome == "killed"
+            self.settle(seq, published.get(seq, "killed"))
+            lost += seq not in published
         return lost
 
     def _finish_last_step(self) -> None:

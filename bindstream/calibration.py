@@ -17,13 +17,16 @@ MAD_TO_SIGMA = 1.4826
 WARM_UP = 12
 """Windows of background needed before anything is said."""
 MEMORY = 900
-"""Windows of background remembered: 15 minutes at one a second."""
+"""Scores of background remembered: 15 minutes at one window a second."""
 LASTING = 300
-"""Windows in a row above `off` after which they are remembered as background too. The level is the
+"""Scores in a row above `off` after which they are remembered as background too. The level is the
 background once it makes up half of what is remembered."""
 SIGMA_LEAST = 0.02
 """Least spread assumed, in cosine: a frozen or synthetic background has next to none, and any
 change would then stand out without end."""
+SIGMA_UNKNOWN = 0.05
+"""Least spread assumed, in cosine, while fewer than `WARM_UP` scores are known because one vector
+stood for many windows: nine in ten queries of the demonstration's house have less."""
 
 
 class Background:
@@ -38,14 +41,24 @@ class Background:
         self._off = off
         self._values: deque[float] = deque(maxlen=MEMORY)
         self._unlearned: list[float] = []
+        self._repeats = 0
 
     @property
     def ready(self) -> bool:
-        return len(self._values) >= WARM_UP
+        return bool(self._values) and len(self._values) + self._repeats >= WARM_UP
 
-    def push(self, value: float) -> float:
-        """z of this value against the background before it; NaN while still warming up."""
+    def push(self, value: float, *, repeated: bool = False) -> float:
+        """z of this value against the background before it; NaN while still warming up.
+
+        Args:
+            repeated: this is the score of a vector whose score was pushed before. It is not
+                learned: the same score again and again would shrink the spread to nothing, and the
+                first real one would then stand out as an event.
+        """
         z = self.z(value)
+        if repeated:
+            self._repeats = min(self._repeats + 1, WARM_UP)
+            return z
         if math.isnan(z) or z < self._off:
             self._values.append(value)
             self._unlearned.clear()
@@ -62,4 +75,5 @@ class Background:
         values = np.fromiter(self._values, np.float64)
         median = float(np.median(values))
         sigma = MAD_TO_SIGMA * float(np.median(np.abs(values - median)))
-        return (value - median) / max(sigma, SIGMA_LEAST)
+        least = SIGMA_LEAST if len(values) >= WARM_UP else SIGMA_UNKNOWN
+        return (value - median) / max(sigma, least)

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-import zlib
+from collections import deque
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bindstream.accounts import Published
 from bindstream.clock import Clock
 from bindstream.errors import BindstreamError
-from bindstream.records import Embedding, ModalityName, Window
+from bindstream.records import Embedding, ModalityName, Stages, Window
 
 Vectors = NDArray[np.float32]
 
 REMEMBERED_NS = 10_000_000_000
 """A stream that sent nothing for this long is not waited for."""
-FROZEN_AFTER = 30
-"""Windows with the very same model input in a row after which a stream is called frozen."""
+KEPT = 8
+"""Vectors a stream that are kept to stand for later windows: what its gate refers to is the newest
+or, while windows are on their way, one of the last few."""
+Outcome = Published | Literal["failed", "unknown"]
+"""What became of a window that was to be embedded. failed: no usable vector came out. unknown: the
+vector that was to stand for it is not kept; it has to be embedded itself."""
 
 
 class Encoder(Protocol):
@@ -62,7 +67,7 @@ class Batcher:
     def _complete(self, modality: ModalityName) -> bool:
         waiting = self._waiting[modality]
         streams = {window.stream for _, window in waiting}
-        return len(waiting) >= self._most or len(streams) >= len(self._streams[modality])
+        return len(waiting) >= self._most or streams >= self._streams[modality].keys()
 
     def due(self, now_ns: int) -> list[Window]:
         """The batch to compute now: complete, or past its deadline; the one that waited longest."""
@@ -86,6 +91,10 @@ class Batcher:
         first = [waiting[0][0] for waiting in self._waiting.values()]
         return max(0, min(first) + self._wait_ns - now_ns) if first else None
 
+    def excuse(self, stream: str, modality: ModalityName) -> None:
+        """Nobody is to wait for this stream until it sends a window again."""
+        self._streams.get(modality, {}).pop(stream, None)
+
 
 class Embedder:
     """Runs batches through a model, and says aloud when what comes out cannot be right.
@@ -96,7 +105,8 @@ class Embedder:
     def __init__(self, encoder: Encoder, clock: Clock) -> None:
         self._encoder = encoder
         self._clock = clock
-        self._same: dict[str, tuple[int, int]] = {}  # checksum of an input, times in a row
+        self._kept: dict[str, deque[tuple[int, Vectors]]] = {}
+        self._spent: dict[str, tuple[int, int]] = {}  # windows and ns in the tower
         self.warnings: dict[str, str] = {}
 
     def embed(self, windows: Sequence[Window]) -> list[Embedding | None]:
@@ -104,10 +114,31 @@ class Embedder:
         begun_ns = self._clock.now_ns()
         vectors = self._vectors(windows)
         done_ns = self._clock.now_ns()
-        return [
-            None if vector is None else self._embedding(window, vector, begun_ns, done_ns)
-            for window, vector in zip(windows, vectors, strict=True)
-        ]
+        stages = {"batched": begun_ns, "embedded": done_ns}
+        made: list[Embedding | None] = []
+        for window, vector in zip(windows, vectors, strict=True):
+            count, ns = self._spent.get(window.stream, (0, 0))
+            self._spent[window.stream] = (count + 1, ns + (done_ns - begun_ns) // len(windows))
+            if vector is not None:
+                kept = self._kept.setdefault(window.stream, deque(maxlen=KEPT))
+                kept.append((window.seq, vector))
+                self.warnings.pop(window.stream, None)
+            made.append(None if vector is None else self._embedding(window, vector, stages))
+        return made
+
+    def reuse(self, window: Window) -> Embedding | None:
+        """The window with the vector of the one it is the same as; None if that is not kept.
+
+        Takes microseconds, and may be called from another thread than `embed`.
+        """
+        for seq, vector in tuple(self._kept.get(window.stream, ())):
+            if seq == window.same_as:
+                return self._embedding(window, vector, {})
+        return None
+
+    def tower_s(self) -> dict[str, float]:
+        """For each stream the mean time in the tower of a window that was computed, seconds."""
+        return {stream: ns / 1e9 / count for stream, (count, ns) in dict(self._spent).items()}
 
     def _vectors(self, windows: Sequence[Window]) -> list[Vectors | None]:
         try:
@@ -121,8 +152,7 @@ class Embedder:
             # One stream's bad window must not cost the others theirs.
             return [self._vectors([window])[0] for window in windows]
 
-    def _embedding(self, window: Window, vector: Vectors, begun_ns: int, done_ns: int) -> Embedding:
-        self._notice_frozen(window)
+    def _embedding(self, window: Window, vector: Vectors, stages: Stages) -> Embedding:
         return Embedding(
             stream=window.stream,
             modality=window.modality,
@@ -135,21 +165,9 @@ class Embedder:
             uncertainty_ns=window.uncertainty_ns,
             clock=window.clock,
             readings=window.readings,
-            stages={**window.stages, "batched": begun_ns, "embedded": done_ns},
+            stages={**window.stages, **stages},
+            same_as=window.same_as,
         )
-
-    def _notice_frozen(self, window: Window) -> None:
-        # Not the vector: the same input gives another in its last bits in a batch of another size.
-        now = zlib.crc32(np.ascontiguousarray(window.data).data)
-        last, times = self._same.get(window.stream, (-1, 0))
-        times = times + 1 if last == now else 1
-        self._same[window.stream] = (now, times)
-        if times >= FROZEN_AFTER:
-            self.warnings[window.stream] = (
-                f"the last {times} windows are identical: is the sensor frozen?"
-            )
-        else:
-            self.warnings.pop(window.stream, None)
 
 
 def stamped(embedding: Embedding, stage: str, now_ns: int) -> Embedding:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bindstream.accounts import Accounts, Ledger
+from bindstream.accounts import Accounts, DropReason, Ledger
 from bindstream.clock import Clock
 from bindstream.config import StreamConfig
+from bindstream.embedding import Outcome
+from bindstream.errors import DataError
 from bindstream.features import features_for
 from bindstream.features.depth import DepthGeometry
+from bindstream.frozen import FrozenCheck
+from bindstream.gate import Gate, Look
 from bindstream.modalities import MODALITIES
-from bindstream.records import Window
+from bindstream.records import Readings, Window
 from bindstream.sources import Source, SourceContext
 from bindstream.sources.reader import Reader, ReaderHealth
 from bindstream.sources.registry import open_source
@@ -33,7 +38,8 @@ class IntakeHealth:
     """What one stream's sensor side can say of itself.
 
     `refused` counts readings that were late, duplicate, invalid, or from a clock that jumped;
-    `void` is the reason of the latest window that could not be used.
+    `void` is the reason of the latest window that could not be used; `frozen` says that the sensor
+    gives the very same readings again and again ("" = it does not).
     """
 
     reader: ReaderHealth
@@ -41,6 +47,7 @@ class IntakeHealth:
     refused: dict[str, int]
     void: str
     notes: dict[str, int]
+    frozen: str
 
 
 class Intake:
@@ -81,6 +88,11 @@ class Intake:
             span_c=chosen.span_c,
             geometry=DepthGeometry(chosen.baseline_m, chosen.focal_px, chosen.disparity_scale),
         )
+        gate = config.gate
+        self._gate = (
+            Gate(config.modality, gate.levels(config.modality), gate.refresh_s) if gate else None
+        )
+        self._frozen = FrozenCheck()
         self._closed: deque[Window] = deque()
         self._void = ""
         self._flushed = False
@@ -105,10 +117,11 @@ class Intake:
         self._reader.start()
 
     def poll(self, timeout_s: float) -> list[Window]:
-        """Up to four closed windows, as model inputs, oldest first.
+        """Up to four closed windows, oldest first: model inputs, or raw and marked `same_as`.
 
         Waits up to `timeout_s` for readings if none is at hand. Each window is counted as captured;
-        void ones are settled here and do not come out.
+        void ones are settled here and do not come out. What becomes of the others has to be said by
+        `settle`.
         """
         if not self._closed:
             self._cut(timeout_s)
@@ -129,19 +142,70 @@ class Intake:
         self.ledger.add_unheard(self._windower.unheard_ns - unheard_ns)
 
     def _ready(self, window: Window) -> Window | None:
-        closed_ns = self.clock.now_ns()
+        stages = {**window.stages, "closed": self.clock.now_ns()}
+        window = dataclasses.replace(window, stages=stages)
         self.ledger.capture(window.seq, window.end_ns)
+        return self._or_failed(self._through, window)
+
+    def _through(self, window: Window) -> Window | None:
+        """The window as a model input, or marked with the one whose vector stands for it."""
+        if window.void:
+            return self._input(window)
+        self._frozen.push(window)
+        if self._gate is None:
+            return self._input(window)
         try:
-            window = self._features.push(window)
-        except Exception:
-            self.ledger.settle(window.seq, "failed")  # or it would be pending for ever
-            raise
+            readings, look = self._glance(self._gate, window)
+        except DataError:
+            return self._input(window)  # which says why it is void
+        same_as = self._gate.same_as(look)
+        if same_as is None:
+            return self._input(window, look)
+        stages = {**window.stages, "gated": self.clock.now_ns()}
+        return dataclasses.replace(window, readings=readings, stages=stages, same_as=same_as)
+
+    def _glance(self, gate: Gate, window: Window) -> tuple[Readings, Look]:
+        readings, span_c = self._features.glance(window)
+        return readings, gate.look(window, span_c)
+
+    def _input(self, window: Window, look: Look | None = None) -> Window | None:
+        """The window as a model input, to be referred to by `look`; None if it is void."""
+        window = self._features.push(window)
         if window.void:
             self._void = window.void
             self.ledger.settle(window.seq, "void")
             return None
-        stages = {**window.stages, "closed": closed_ns, "features": self.clock.now_ns()}
+        if self._gate is not None and look is not None:
+            self._gate.refer(look)
+        stages = {**window.stages, "features": self.clock.now_ns()}
         return dataclasses.replace(window, stages=stages)
+
+    def settle(self, window: Window, outcome: Outcome | DropReason) -> Window | None:
+        """Say what became of a window that came out of `poll` (or of here).
+
+        Returns it as a model input if the vector that was to stand for it is not known where it
+        should be: it is still pending then, and has to be embedded.
+        """
+        if outcome != "unknown":
+            self.ledger.settle(window.seq, outcome)
+            if self._gate is not None and outcome not in ("embedded", "reused"):
+                self._gate.forget(window.seq)
+            return None
+        return self._or_failed(self._embed_after_all, window)
+
+    def _embed_after_all(self, window: Window) -> Window | None:
+        assert self._gate is not None
+        assert window.same_as is not None
+        self._gate.forget(window.same_as)
+        _, look = self._glance(self._gate, window)
+        return self._input(dataclasses.replace(window, same_as=None), look)
+
+    def _or_failed(self, step: Callable[[Window], Window | None], window: Window) -> Window | None:
+        try:
+            return step(window)
+        except Exception:
+            self.ledger.settle(window.seq, "failed")  # or it would be pending for ever
+            raise
 
     @property
     def ended(self) -> bool:
@@ -157,6 +221,7 @@ class Intake:
             refused=dict(refused),
             void=self._void,
             notes=notes() if callable(notes) else {},
+            frozen=self._frozen.warning,
         )
 
     def stop(self) -> None:

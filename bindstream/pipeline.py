@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bindstream.clock import Clock
 from bindstream.config import Config, load_config
-from bindstream.embedding import Embedder
+from bindstream.embedding import Embedder, Outcome
 from bindstream.intake import Intake, IntakeHealth
 from bindstream.models import load_model
 from bindstream.queries import encode_query, unknown_words_warning
@@ -80,12 +80,20 @@ class Pipeline:
                 intake.stop()
 
     def _take(self, intake: Intake, window: Window) -> Iterator[Embedding | Alert]:
-        embedding = self._embedder.embed([window])[0]
-        intake.ledger.settle(window.seq, "embedded" if embedding is not None else "failed")
-        if embedding is None:
-            return
-        yield embedding
-        yield from self._announced(self._watch.push(embedding)[1])
+        left: Window | None = window
+        while left is not None:
+            embedding, outcome = self._embed(left)
+            left = intake.settle(left, outcome)
+            if embedding is not None:
+                yield embedding
+                yield from self._announced(self._watch.push(embedding)[1])
+
+    def _embed(self, window: Window) -> tuple[Embedding | None, Outcome]:
+        if window.same_as is None:
+            embedding = self._embedder.embed([window])[0]
+            return embedding, "failed" if embedding is None else "embedded"
+        embedding = self._embedder.reuse(window)
+        return embedding, "unknown" if embedding is None else "reused"
 
     def _announced(self, alerts: Iterable[Alert]) -> Iterator[Alert]:
         for alert in alerts:
@@ -96,14 +104,15 @@ class Pipeline:
     def warnings(self) -> list[str]:
         """What cannot be trusted now: words that the model has never seen, towers whose golden
         vectors differ, sensors that are gone, frozen, or give what cannot be embedded."""
-        readers = [(i.config.name, i.health().reader) for i in self._intakes]
+        healths = self.health()
         gone = [
-            f"{name}: {reader.state}: {reader.detail}"
-            for name, reader in readers
-            if reader.state in ("waiting", "stalled", "failed")
+            f"{name}: {health.reader.state}: {health.reader.detail}"
+            for name, health in healths.items()
+            if health.reader.state in ("waiting", "stalled", "failed")
         ]
+        frozen = [f"{name}: {health.frozen}" for name, health in healths.items() if health.frozen]
         wrong = [f"{name}: {what}" for name, what in self._embedder.warnings.items()]
-        return [*self._doubts, *gone, *wrong]
+        return [*self._doubts, *gone, *frozen, *wrong]
 
     def health(self) -> dict[str, IntakeHealth]:
         """What each stream's sensor side says of itself, accounts included."""

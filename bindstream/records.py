@@ -53,7 +53,9 @@ class Window:
     holds the model input of the modality (see `bindstream.modalities`). `coverage` is the share of
     the interval that was really observed, `gaps` the intervals that were not. `void` says why a
     window must not be embedded ("" = it may). `readings` are physical values that an embedding
-    would lose, such as `max_c`, in the unit of the name's suffix.
+    would lose, such as `max_c`, in the unit of the name's suffix. `same_as` is the number of an
+    earlier window whose vector may stand for this one (see `bindstream.gate`), None if this one is
+    to be embedded; `data` is then still raw.
     """
 
     stream: str
@@ -70,6 +72,7 @@ class Window:
     void: str = ""
     readings: Readings = field(default_factory=dict)
     stages: Stages = field(default_factory=dict)
+    same_as: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,8 @@ class Embedding:
     """A window's place in the joint space: `vector` is (dim,) float32 of unit length.
 
     `model` is the fingerprint of weights and preprocessing; vectors of different fingerprints are
-    never compared.
+    never compared. `same_as` is the number of the window that the vector was computed of, where
+    that is an earlier one because hardly anything had changed; None where it is this one.
     """
 
     stream: str
@@ -92,6 +96,7 @@ class Embedding:
     clock: str = "host"
     readings: Readings = field(default_factory=dict)
     stages: Stages = field(default_factory=dict)
+    same_as: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

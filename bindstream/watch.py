@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from bindstream.calibration import Background
 from bindstream.matcher import Matcher, Query, Vectors
 from bindstream.records import Alert, Embedding, ModalityName, Score
 from bindstream.rules import Rule
+
+
+@dataclass
+class _Line:
+    """One query on one stream; `computed` is the window whose vector was scored last."""
+
+    background: Background
+    rule: Rule
+    computed: int = -1
 
 
 class Watch:
@@ -20,7 +30,7 @@ class Watch:
 
     def __init__(self, background: Mapping[ModalityName, Vectors]) -> None:
         self._matcher = Matcher(background)
-        self._lines: dict[tuple[str, str], tuple[Background, Rule]] = {}
+        self._lines: dict[tuple[str, str], _Line] = {}
 
     @property
     def queries(self) -> list[Query]:
@@ -44,9 +54,9 @@ class Watch:
         """Stop watching for a query; ends its events. Unknown ids are left alone."""
         ended = [
             alert
-            for (query, _), (_, rule) in self._lines.items()
+            for (query, _), line in self._lines.items()
             if query == query_id
-            for alert in rule.flush()
+            for alert in line.rule.flush()
         ]
         self._matcher.remove(query_id)
         self._forget(query_id)
@@ -58,28 +68,32 @@ class Watch:
     def push(self, embedding: Embedding) -> tuple[list[Score], list[Alert]]:
         scores: list[Score] = []
         alerts: list[Alert] = []
+        computed = embedding.seq if embedding.same_as is None else embedding.same_as
         for raw in self._matcher.push(embedding):
-            background, rule = self._line(raw, embedding.model)
-            score = dataclasses.replace(raw, z=background.push(raw.value))
+            line = self._line(raw, embedding.model)
+            # Of each vector the first window that comes is learned: the query may be a new one.
+            repeated = embedding.same_as is not None and computed == line.computed
+            line.computed = computed
+            score = dataclasses.replace(raw, z=line.background.push(raw.value, repeated=repeated))
             scores.append(score)
-            alerts += rule.push(score)
+            alerts += line.rule.push(score)
         return scores, alerts
 
-    def _line(self, score: Score, model: str) -> tuple[Background, Rule]:
+    def _line(self, score: Score, model: str) -> _Line:
         key = (score.query, score.stream)
         if key not in self._lines:
             config = next(q.config for q in self._matcher.queries if q.config.id == score.query)
-            self._lines[key] = (Background(config.off), Rule(config, model))
+            self._lines[key] = _Line(Background(config.off), Rule(config, model))
         return self._lines[key]
 
     def due(self, now_ns: int) -> list[Alert]:
         """Ends events of streams that fell silent."""
-        return [a for _, rule in self._lines.values() for a in rule.due(now_ns)]
+        return [a for line in self._lines.values() for a in line.rule.due(now_ns)]
 
     def flush(self) -> list[Alert]:
         """Everything is over: ends every event."""
-        return [a for _, rule in self._lines.values() for a in rule.flush()]
+        return [a for line in self._lines.values() for a in line.rule.flush()]
 
     def warming(self) -> list[tuple[str, str]]:
         """(query, stream) pairs whose background is still being learned."""
-        return [key for key, (background, _) in self._lines.items() if not background.ready]
+        return [key for key, line in self._lines.items() if not line.background.ready]

@@ -42,6 +42,7 @@ class Header(msgspec.Struct, frozen=True):
     clock: str = ""
     readings: dict[str, float] = {}
     stages: dict[str, int] = {}
+    same_as: int | None = None
 
 
 _header_decoder = msgspec.msgpack.Decoder(Header)
@@ -68,6 +69,7 @@ def encode_embedding(e: Embedding) -> list[bytes]:
         clock=e.clock,
         readings=dict(e.readings),
         stages=dict(e.stages),
+        same_as=e.same_as,
     )
     topic = embedding_topic(e.modality, e.stream).encode()
     return [topic, msgspec.msgpack.encode(header), e.vector.astype("<f4").tobytes()]
@@ -105,6 +107,7 @@ def decode_embedding(frames: Sequence[bytes]) -> Embedding:
         clock=header.clock,
         readings=header.readings,
         stages=header.stages,
+        same_as=header.same_as,
     )
 
 

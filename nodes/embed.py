@@ -13,21 +13,23 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+from bindstream.accounts import Published
 from bindstream.bus import Publisher
 from bindstream.config import ModelConfig
-from bindstream.embedding import Batcher, Embedder, stamped
-from bindstream.records import ModalityName, Window
+from bindstream.embedding import Batcher, Embedder, Outcome, stamped
+from bindstream.records import Embedding, ModalityName, Window
 from nodes.wiring import Wiring
 
 REMEMBERED = 64
-"""Windows a stream for which the actor remembers that they were embedded."""
+"""Windows a stream of which the actor remembers what became."""
 
 
 @dataclass(frozen=True)
 class EmbedHealth:
     """What an embed actor says of itself.
 
-    `beat_s` is the age of its loop's last turn, `tower_cpu_s` the processor time spent in towers.
+    `beat_s` is the age of its loop's last turn, `tower_cpu_s` the processor time spent in towers,
+    `tower_s` for each stream the mean time a window that was computed spent in its tower.
     """
 
     pid: int
@@ -35,6 +37,7 @@ class EmbedHealth:
     windows: int
     batches: int
     tower_cpu_s: float
+    tower_s: dict[str, float]
     beat_s: float
     warnings: dict[str, str]
     error: str
@@ -62,10 +65,11 @@ class EmbedNode:
         self._faults = self._model.faults()
         self._batcher = Batcher(config.batch, round(config.wait_ms * 1e6))
         self._publisher = Publisher(wiring.inbound, wiring.keys)
-        self._arrivals: deque[tuple[Window, Future[bool]]] = deque()
+        self._publishing = threading.Lock()
+        self._arrivals: deque[Window] = deque()
         self._wake = threading.Event()
-        self._futures: dict[tuple[str, int], Future[bool]] = {}
-        self._done: dict[str, deque[int]] = {}
+        self._futures: dict[tuple[str, int], Future[Outcome]] = {}
+        self._done: dict[str, deque[tuple[int, Published]]] = {}
         self._windows = self._batches = 0
         self._tower_cpu_s = 0.0
         self._beat_s = time.monotonic()
@@ -73,17 +77,38 @@ class EmbedNode:
         self._model_lock = threading.Lock()
         threading.Thread(target=self._run, name="tower", daemon=True).start()
 
-    async def embed(self, window: Window) -> bool:
-        """Embed and publish; False where no usable vector came out."""
+    async def embed(self, window: Window) -> Outcome:
+        """Embed and publish, or publish with the vector of the window that it is the same as.
+
+        The latter waits for nothing but that vector, if it is being computed.
+        """
         stages = {**window.stages, "arrived": self._clock.now_ns()}
-        future: Future[bool] = Future()
-        self._arrivals.append((dataclasses.replace(window, stages=stages), future))
-        self._wake.set()
+        window = dataclasses.replace(window, stages=stages)
+        if window.same_as is not None:
+            return await self._reuse(window, window.same_as)
+        future: Future[Outcome] = Future()
+        future.set_running_or_notify_cancel()  # it is computed even if whoever asks dies
+        self._futures[window.stream, window.seq] = future
+        self._arrive(window)
         return await asyncio.wrap_future(future)
 
-    async def embedded(self, stream: str) -> list[int]:
-        """Numbers of the last windows of this stream that were embedded and published."""
-        return list(self._done.get(stream, ()))
+    async def _reuse(self, window: Window, same_as: int) -> Outcome:
+        self._arrive(window)
+        if computing := self._futures.get((window.stream, same_as)):
+            await asyncio.wrap_future(computing)
+        embedding = self._embedder.reuse(window)
+        if embedding is None:
+            return "unknown"
+        self._publish(embedding, "reused")
+        return "reused"
+
+    def _arrive(self, window: Window) -> None:
+        self._arrivals.append(window)
+        self._wake.set()
+
+    async def published(self, stream: str) -> dict[int, Published]:
+        """What became of the last windows of this stream that were published, by their numbers."""
+        return dict(tuple(self._done.get(stream, ())))
 
     async def health(self) -> EmbedHealth:
         return EmbedHealth(
@@ -92,6 +117,7 @@ class EmbedNode:
             windows=self._windows,
             batches=self._batches,
             tower_cpu_s=self._tower_cpu_s,
+            tower_s=self._embedder.tower_s(),
             beat_s=time.monotonic() - self._beat_s,
             warnings={**self._faults, **self._embedder.warnings},
             error=self._error,
@@ -120,11 +146,11 @@ class EmbedNode:
             self._wake.clear()
             self._beat_s = time.monotonic()
             while self._arrivals:
-                window, future = self._arrivals.popleft()
-                if not future.set_running_or_notify_cancel():
-                    continue  # whoever asked is gone
-                self._futures[window.stream, window.seq] = future
-                self._batcher.push(window, self._clock.now_ns())
+                window = self._arrivals.popleft()
+                if window.same_as is None:
+                    self._batcher.push(window, self._clock.now_ns())
+                else:
+                    self._batcher.excuse(window.stream, window.modality)
             if batch := self._batcher.due(self._clock.now_ns()):
                 self._compute(batch)
 
@@ -140,7 +166,13 @@ class EmbedNode:
         self._tower_cpu_s += time.process_time() - begun_s
         for window, embedding in zip(batch, embeddings, strict=True):
             if embedding is not None:
-                self._publisher.publish(stamped(embedding, "published", self._clock.now_ns()))
-                self._done.setdefault(window.stream, deque(maxlen=REMEMBERED)).append(window.seq)
+                self._publish(embedding, "embedded")
                 self._windows += 1
-            self._futures.pop((window.stream, window.seq)).set_result(embedding is not None)
+            outcome: Outcome = "failed" if embedding is None else "embedded"
+            self._futures.pop((window.stream, window.seq)).set_result(outcome)
+
+    def _publish(self, embedding: Embedding, how: Published) -> None:
+        with self._publishing:  # vectors are computed in one thread and reused in another
+            self._publisher.publish(stamped(embedding, "published", self._clock.now_ns()))
+            done = self._done.setdefault(embedding.stream, deque(maxlen=REMEMBERED))
+            done.append((embedding.seq, how))

@@ -21,12 +21,21 @@ def actor_status(watched: Watched[Any]) -> dict[str, Any]:
     return {**said, "restarts": watched.restarts, "failed": watched.failed}
 
 
-def stream_status(stream: Watched[StreamHealth]) -> dict[str, Any]:
-    """As `actor_status`, with the windows that are pending."""
+def stream_status(
+    stream: Watched[StreamHealth], embedders: Iterable[Watched[EmbedHealth]]
+) -> dict[str, Any]:
+    """As `actor_status`, with the windows that are pending, and the tower time saved, seconds."""
     said = actor_status(stream)
     if stream.health is not None:
         accounts = stream.health.intake.accounts
         said["intake"]["accounts"]["pending"] = accounts.pending
+        means_s = [
+            e.health.tower_s[stream.name]
+            for e in embedders
+            if e.health is not None and stream.name in e.health.tower_s
+        ]
+        mean_s = sum(means_s) / len(means_s) if means_s else 0.0
+        said["tower_saved_s"] = accounts.reused * mean_s
     return said
 
 
@@ -51,8 +60,8 @@ def troubles(
         reader = health.intake.reader
         if reader.state in ("waiting", "stalled", "failed"):
             said[f"stream {stream.name}"] = f"{reader.state}: {reader.detail}"
-        elif health.error:
-            said[f"stream {stream.name}"] = health.error
+        elif health.error or health.intake.frozen:
+            said[f"stream {stream.name}"] = health.error or health.intake.frozen
         elif reader.state == "live" and health.silent:
             said[f"stream {stream.name}"] = f"silent for {reader.silent_s:.0f} s"
     for embedder in embedders:

@@ -12,9 +12,13 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 
+from bindstream.accounts import Published
 from bindstream.config import StreamConfig
+from bindstream.embedding import Outcome
 from bindstream.flight import Flight
+from bindstream.gate import bare
 from bindstream.intake import Intake, IntakeHealth
+from bindstream.records import Window
 from nodes.wiring import Wiring
 
 RECOVERY_S = 5.0
@@ -53,7 +57,7 @@ class StreamNode:
         self._embedders = [ray.get_actor(name) for name in embedders]
         self._intake = Intake(config, wiring.clock.here(), start_ns, wiring.ledger(config.name))
         self._flight: Flight | None = None
-        self._refs: dict[Any, int] = {}
+        self._refs: dict[Any, Window] = {}
         self._draining = threading.Event()
         self._ended = threading.Event()
         self._beat_s = time.monotonic()
@@ -96,15 +100,15 @@ class StreamNode:
         pending = self._intake.ledger.pending()
         if not pending and not self._intake.ledger.read().pending:
             return
-        embedded: set[int] = set()
+        published: dict[int, Published] = {}
         for embedder in self._embedders:
             self._beat_s = time.monotonic()  # many that are gone take long, and are no standstill
             try:
-                ref: Any = embedder.embedded.remote(self._intake.config.name)
-                embedded.update(ray.get(ref, timeout=RECOVERY_S))
+                ref: Any = embedder.published.remote(self._intake.config.name)
+                published.update(ray.get(ref, timeout=RECOVERY_S))
             except (RayError, GetTimeoutError):
                 continue  # it died too: its windows are lost
-        self._intake.ledger.recover(frozenset(embedded))
+        self._intake.ledger.recover(published)
 
     def _turn(self) -> None:
         self._beat_s = time.monotonic()
@@ -122,32 +126,48 @@ class StreamNode:
             for window in windows:
                 assert flight is not None
                 for dropped in flight.offer(window):
-                    self._intake.ledger.settle(dropped.seq, "overload")
+                    self._intake.settle(dropped, "overload")
         if flight is not None:
             self._launch(flight)
         self._land(timeout_s=0)
 
     def _launch(self, flight: Flight) -> None:
         while (window := flight.launch()) is not None:
-            embedder = self._embedders[window.seq % len(self._embedders)]
-            self._refs[embedder.embed.remote(window)] = window.seq
+            self._send(window)
+
+    def _send(self, window: Window) -> None:
+        """To the embedding actor whose turn it is, or to the one that has the vector."""
+        turn, sent = window.seq, window
+        if window.same_as is not None:
+            turn, sent = window.same_as, bare(window)
+        embedder = self._embedders[turn % len(self._embedders)]
+        self._refs[embedder.embed.remote(sent)] = window
 
     def _land(self, timeout_s: float) -> None:
-        """Settle the windows whose embedding has come back."""
+        """Settle the windows whose embedding has come back; what is unknown is sent as it is."""
         if not self._refs:
             return
         done, _ = ray.wait(list(self._refs), num_returns=1, timeout=timeout_s)
         for ref in done:
-            seq = self._refs.pop(ref)
+            window = self._refs.pop(ref)
+            left: Window | None = None
             try:
-                embedded = bool(ray.get(ref))
-            except RayError:
-                embedded = False
-            self._intake.ledger.settle(seq, "embedded" if embedded else "failed")
-            assert self._flight is not None
-            self._flight.land(seq)
+                left = self._intake.settle(window, _outcome(ref, window))
+            finally:
+                if left is not None:
+                    self._send(left)
+                elif self._flight is not None:
+                    self._flight.land(window.seq)
 
     def _abandon_waiting(self) -> None:
         while self._flight is not None and (window := self._flight.launch()) is not None:
-            self._intake.ledger.settle(window.seq, "overload")
+            self._intake.settle(window, "overload")
             self._flight.land(window.seq)
+
+
+def _outcome(ref: Any, window: Window) -> Outcome:
+    try:
+        outcome: Outcome = ray.get(ref)
+    except RayError:  # the actor died: the readings are still here if only a vector was asked for
+        return "failed" if window.same_as is None else "unknown"
+    return outcome

@@ -238,7 +238,7 @@ class Supervisor:
                 "uptime_s": time.monotonic() - self._begun_s,
                 "model": {"name": self.config.model.name, "fingerprint": self._fingerprint()},
                 "bus": self._broker.address if self._broker else "",
-                "streams": {s.name: stream_status(s) for s in self._streams},
+                "streams": {s.name: stream_status(s, self._embedders) for s in self._streams},
                 "embedders": {e.name: actor_status(e) for e in self._embedders},
                 "match": actor_status(self._match) if self._match else {},
                 "queries": [q.config.model_dump(mode="json") for q in self._queries.values()],

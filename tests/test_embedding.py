@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bindstream.clock import Clock
-from bindstream.embedding import FROZEN_AFTER, REMEMBERED_NS, Batcher, Embedder, stamped
+from bindstream.embedding import KEPT, REMEMBERED_NS, Batcher, Embedder, stamped
 from bindstream.modalities import MODALITIES
 from bindstream.models import load_model
 from bindstream.records import ModalityName, Window
@@ -191,15 +191,105 @@ def test_a_tower_that_answers_nonsense_gives_no_vectors_and_says_so(tiny_model: 
     assert "NaN" in embedder.warnings["hall"]
 
 
-def test_a_stream_that_shows_the_same_again_and_again_is_called_frozen(model: Any) -> None:
+class Counting:
+    """A model whose tower calls are counted, by the size of each batch."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self.fingerprint = model.fingerprint
+        self.batches: list[int] = []
+
+    def encode(self, modality: ModalityName, batch: np.ndarray) -> Any:
+        self.batches.append(len(batch))
+        return self._model.encode(modality, batch)
+
+
+def test_three_streams_that_close_together_cost_one_tower_call(model: Any) -> None:
+    tower = Counting(model)
+    embedder = Embedder(tower, Clock.read())
+    batcher = knowing("hall", "yard", "door")
+    for seq in range(1, 5):
+        now_ns = seq * 1000 * MS
+        for late, stream in enumerate(("yard", "door", "hall")):
+            batcher.push(window(seq, stream, data=sound(seq)), now_ns + late * MS)
+        made = embedder.embed(batcher.due(now_ns + 2 * MS))
+        assert [(e.stream, e.seq) for e in made if e] == [
+            (stream, seq) for stream in ("yard", "door", "hall")
+        ]
+    assert tower.batches == [3] * 4
+
+
+def test_a_stream_whose_windows_are_reused_is_not_waited_for() -> None:
+    batcher = knowing("mic", "hall", "yard")
+    batcher.push(window(1, "mic"), 0)
+    batcher.push(window(1, "hall"), 0)
+    assert batches(batcher, MS) == []
+    batcher.excuse("yard", "audio")
+    assert batcher.wait_ns(MS) == 0
+    assert batches(batcher, MS) == [[("mic", 1), ("hall", 1)]]
+    batcher.push(window(2, "mic"), 10 * MS)
+    batcher.push(window(2, "hall"), 10 * MS)
+    assert batches(batcher, 10 * MS) == [[("mic", 2), ("hall", 2)]]  # and stays so
+    batcher.push(window(3, "yard"), 20 * MS)
+    assert batches(batcher, 20 * MS) == []  # it speaks again: the others are worth waiting for
+
+
+def test_an_excuse_completes_no_batch_that_others_are_missing_from() -> None:
+    batcher = knowing("mic", "hall")
+    batcher.excuse("nobody", "audio")
+    batcher.excuse("mic", "vision")
+    batcher.push(window(1, "mic"), 0)
+    batcher.excuse("mic", "audio")  # its own window is in the batch all the same
+    assert batches(batcher, 0) == []
+    assert batches(batcher, WAIT) == [[("mic", 1)]]
+
+
+def same(seq: int, as_: int, stream: str = "mic") -> Window:
+    """A window for which the vector of window `as_` stands, without data."""
+    return Window(
+        *(stream, "audio", seq, seq * 10, seq * 10 + 20, np.zeros(0, np.float32), 0.97),
+        readings={"max_c": 40.0 + seq},
+        stages={"gated": seq},
+        same_as=as_,
+    )
+
+
+def test_a_reused_vector_is_the_first_ones_and_all_else_the_new_windows(model: Any) -> None:
     embedder = Embedder(model, Clock.read())
-    still = sound(0)
-    for i in range(FROZEN_AFTER):
-        assert embedder.warnings == {}
-        # In batches of changing size, in which the same input gives vectors that differ a little.
-        others = [window(i, "hall", data=sound(100 + i + k)) for k in range(i % 3)]
-        embedder.embed([window(i, data=still.copy()), *others])
-    assert list(embedder.warnings) == ["mic"]
-    assert f"last {FROZEN_AFTER} windows" in embedder.warnings["mic"]
-    embedder.embed([window(99, data=sound(1))])
-    assert embedder.warnings == {}
+    (first,) = embedder.embed([window(3, data=sound(3))])
+    again = embedder.reuse(same(5, 3))
+    assert first is not None
+    assert again is not None
+    np.testing.assert_array_equal(again.vector, first.vector)
+    assert (again.same_as, first.same_as) == (3, None)
+    assert (again.seq, again.start_ns, again.end_ns, again.coverage) == (5, 50, 70, 0.97)
+    assert again.readings == {"max_c": 45.0}
+    assert again.stages == {"gated": 5}
+    assert again.model == first.model
+
+
+def test_a_vector_that_is_not_kept_is_not_made_up(model: Any) -> None:
+    embedder = Embedder(model, Clock.read())
+    spoiled = sound(0)
+    spoiled[0, 0, 0] = np.nan
+    assert embedder.reuse(same(1, 0)) is None
+    assert embedder.embed([window(0, data=spoiled)]) == [None]
+    assert embedder.reuse(same(1, 0)) is None  # it failed
+    for seq in range(1, KEPT + 2):
+        embedder.embed([window(seq, data=sound(seq)), window(seq, "hall", data=sound(seq))])
+    assert embedder.reuse(same(99, 1)) is None  # forgotten
+    assert embedder.reuse(same(99, 2)) is not None
+    assert embedder.reuse(same(99, 2, "yard")) is None  # another stream's
+
+
+def test_the_tower_time_of_a_stream_is_its_share_of_its_batches(model: Any) -> None:
+    embedder = Embedder(model, Clock.read())
+    made = [
+        *embedder.embed([window(0, data=sound(0))]),
+        *embedder.embed([window(1, data=sound(1)), window(1, "hall", data=sound(2))]),
+    ]
+    took_s = [(e.stages["embedded"] - e.stages["batched"]) / 1e9 for e in made if e is not None]
+    embedder.reuse(same(2, 1))
+    said = embedder.tower_s()
+    assert said["mic"] == pytest.approx((took_s[0] + took_s[1] / 2) / 2, abs=1e-8)
+    assert said["hall"] == pytest.approx(took_s[1] / 2, abs=1e-8)

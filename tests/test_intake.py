@@ -129,7 +129,7 @@ def test_a_restarted_stream_goes_on_behind_what_it_captured(pictures: Path, tmp_
     before = played(first, at_most=1)
     captured = first.ledger.read().captured
     second = Intake(recording, CLOCK, START_NS, ledger)
-    lost = second.ledger.recover(frozenset())
+    lost = second.ledger.recover({})
     after = played(second)
     assert after[0].seq == captured
     assert after[0].end_ns == START_NS + (captured + 2) * S

@@ -51,6 +51,7 @@ embeddings = st.builds(
     clock=st.text(max_size=40),
     readings=readings,
     stages=stages,
+    same_as=st.none() | st.integers(0, 2**40),
 )
 alerts = st.builds(
     Alert,
@@ -103,6 +104,11 @@ def test_the_vector_is_little_endian_float32_whatever_the_host_computes_in() -> 
     for kind in ("<f4", ">f4", "<f8", "<f2"):
         sent = Embedding("door", "vision", 0, 0, 1, np.asarray([0, 1], kind), "m")
         assert encode_embedding(sent)[2] == b"\0\0\0\0\0\0\x80\x3f"
+
+
+def test_a_message_of_before_vectors_were_reused_is_read() -> None:
+    assert decode_embedding(headed(same_as=None)).same_as is None
+    assert "same_as" not in msgspec.msgpack.decode(headed(same_as=None)[1])
 
 
 def test_half_precision_vectors_are_read() -> None:

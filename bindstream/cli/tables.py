@@ -40,12 +40,20 @@ def streams_table(said: dict[str, Any]) -> Table:
             f"[{_STYLES.get(reader['state'], 'yellow')}]{reader['state']}[/]",
             str(accounts["captured"]),
             str(accounts["embedded"]),
-            str(accounts["reused"]),
+            _reused(accounts, stream.get("tower_saved_s", 0.0)),
             dropped,
             str(accounts["pending"]),
             escape("; ".join(note for note in notes if note)),  # of drivers: anything
         )
     return table
+
+
+def _reused(accounts: dict[str, Any], tower_saved_s: float) -> str:
+    """How many windows, their share of all captured, and the tower time that they saved."""
+    reused: int = accounts["reused"]
+    if not reused:
+        return "0"
+    return f"{reused} ({reused / accounts['captured']:.0%}, saved {tower_saved_s:.1f} s)"
 
 
 _STYLES = {"live": "green", "ended": "dim", "failed": "red", "stalled": "red"}

@@ -104,6 +104,8 @@ def _line(record: Embedding | Alert) -> Text:
     text = Text(f"{when}  ")
     text.append(f"{record.stream} ({record.modality})", style="cyan")
     text.append(f"  window {record.seq}, {length_s:g} s, {record.coverage:.0%} observed")
+    if record.same_as is not None:
+        text.append(f", as {record.same_as}")
     text.append(f"  {len(record.vector)}-d, model {record.model}", style="dim")
     return text
 

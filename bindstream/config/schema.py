@@ -8,14 +8,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Discriminator, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Discriminator, Field, ValidationError, field_validator, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from bindstream.bus import is_loopback
+from bindstream.config.gate import GateConfig, Gated
 from bindstream.config.query import NAME, Name, QueryConfig
 from bindstream.config.section import Section
 from bindstream.config.sinks import SinkConfig, TerminalSinkConfig
 from bindstream.features.depth import KINECT
+from bindstream.gate import GATE_LEVELS
 from bindstream.records import ModalityName
 from bindstream.sources.options import SourceOptions
 from bindstream.sources.registry import KINDS
@@ -74,6 +76,10 @@ class StreamConfig(Section):
         default=None, ge=0.05, le=60, description="the modality's own if left out"
     )
     features: FeaturesConfig = FeaturesConfig()
+    gate: Gated = Field(
+        default=None,
+        description="reuse the last vector while hardly anything changes; true takes the defaults",
+    )
     placement: PlacementConfig = PlacementConfig()
 
     @model_validator(mode="before")
@@ -96,6 +102,27 @@ class StreamConfig(Section):
                 {"modality": self.modality, "fixed": fixed},
             )
         return self
+
+    @model_validator(mode="after")
+    def _gate_fits(self) -> StreamConfig:
+        if self.gate and (foreign := _foreign_levels(self.gate, self.modality)):
+            raise ValidationError.from_exception_data("gate", foreign)
+        return self
+
+
+def _foreign_levels(gate: GateConfig, modality: ModalityName) -> list[InitErrorDetails]:
+    own = ", ".join(GATE_LEVELS[modality])
+    said = "is for {owner}, this stream is {modality}: its gate takes {own}"
+    return [
+        InitErrorDetails(
+            type=PydanticCustomError(
+                "foreign_level", said, {"owner": owner, "modality": modality, "own": own}
+            ),
+            loc=("gate", name),
+            input=getattr(gate, name),
+        )
+        for name, owner in gate.foreign(modality).items()
+    ]
 
 
 def _fixed_modality(source: Any) -> ModalityName | None:

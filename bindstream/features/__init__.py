@@ -64,6 +64,21 @@ class Features:
             return replace(window, void=str(error))
         return replace(window, data=data, times_ns=None, readings={**window.readings, **found})
 
+    def glance(self, window: Window) -> tuple[Readings, tuple[float, float] | None]:
+        """What a window tells without becoming a model input; `push` may follow.
+
+        Its physical readings, and for thermal the span (low, high) in °C in which it would be
+        shown. The gain control follows it: where windows are only glanced at, the next one that
+        becomes a model input looks as if all of them had.
+
+        Raises:
+            DataError: the window's data cannot be used.
+        """
+        if self._modality != "thermal":
+            return {}, None
+        frame_c = checked(_only_frame(window))
+        return readings(frame_c), self._gain.follow(frame_c, window.end_ns)
+
     def _model_input(self, window: Window) -> tuple[NDArray[np.float32], Readings]:
         match self._modality:
             case "audio":

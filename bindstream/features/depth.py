@@ -63,7 +63,7 @@ def disparity(
             "is possible.",
             fix="Check the source's depth scale: millimetres have to be divided by 1000.",
         )
-    filled = _fill(np.where(valid, depth_m, 0).astype(np.float32), valid)
+    filled = fill(np.where(valid, depth_m, 0).astype(np.float32), valid)
     pixels = geometry.scale * geometry.baseline_m * geometry.focal_px
     shifted = pixels / np.clip(filled, NEAREST_M, FARTHEST_M)
     share: NDArray[np.float32] = np.minimum(shifted, MOST_PX) / np.float32(MOST_PX)
@@ -81,10 +81,10 @@ def depth_image(
     return grey_image(disparity(depth_m, geometry), "Disparity picture")
 
 
-def _fill(values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+def fill(values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Holes take the mean of the smallest 2, 4, 8, ... pixel block around them that has readings.
 
-    A hole left at 0 m would become the nearest thing in sight.
+    A hole left at 0 m would become the nearest thing in sight. One value at least must be `valid`.
     """
     if valid.all():
         return values
@@ -93,6 +93,6 @@ def _fill(values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.f
     blocks = ((height + 1) // 2, 2, (width + 1) // 2, 2)
     count = np.pad(valid, odd).reshape(blocks).sum((1, 3))
     total = np.pad(np.where(valid, values, 0), odd).reshape(blocks).sum((1, 3))
-    coarse = _fill((total / np.maximum(count, 1)).astype(np.float32), count > 0)
+    coarse = fill((total / np.maximum(count, 1)).astype(np.float32), count > 0)
     spread = coarse.repeat(2, 0).repeat(2, 1)[:height, :width]
     return np.where(valid, values, spread)

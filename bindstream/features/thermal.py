@@ -93,13 +93,20 @@ class GainControl:
             DataError: not (H, W) float °C, NaN, or out of range; the span is left as it was.
         """
         frame_c = checked(frame_c)
-        low, high = self._fixed or self._follow(frame_c, time_ns)
-        missing = MIN_SPAN_C - (high - low)
-        if self._fixed is None and missing > 0:
-            low, high = low - missing / 2, high + missing / 2
-        return grey(frame_c, low, high)
+        return grey(frame_c, *self.follow(frame_c, time_ns))
 
-    def _follow(self, frame_c: NDArray[np.float32], time_ns: int) -> tuple[float, float]:
+    def follow(self, frame_c: NDArray[np.float32], time_ns: int) -> tuple[float, float]:
+        """The span (low, high) in °C that shows this frame, as `checked` gave it.
+
+        The same frame again changes nothing.
+        """
+        if self._fixed is not None:
+            return self._fixed
+        low, high = self._smooth(frame_c, time_ns)
+        missing = max(MIN_SPAN_C - (high - low), 0)
+        return low - missing / 2, high + missing / 2
+
+    def _smooth(self, frame_c: NDArray[np.float32], time_ns: int) -> tuple[float, float]:
         low, high = (float(value) for value in np.percentile(frame_c, (1, 99)))
         since_s = max(0.0, (time_ns - self._last_ns) / 1e9)
         if self._span is None:
