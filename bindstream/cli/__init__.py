@@ -15,6 +15,7 @@ _GROUPS = (
     "query",
     "embed",
     "model",
+    "verify",
     "checking",
     "devices",
     "doctor",

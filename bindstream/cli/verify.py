@@ -1,0 +1,202 @@
+"""bindstream model verify: does a model give the figures it was published with?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+from typer.core import TyperCommand
+
+from bindstream.cli.app import FAILED, errors, out
+from bindstream.cli.model import model_app
+from bindstream.errors import ConfigError, DataError, ModelError
+
+if TYPE_CHECKING:
+    from bindstream.models.encoder import Model
+    from bindstream.models.verify import Comparison
+
+_LISTS = ("--images", "--sounds")
+_PLACE = (
+    "The published dog_image.jpg, car_image.jpg, bird_image.jpg and dog_audio.wav, car_audio.wav, "
+    "bird_audio.wav lie under .assets in the repository facebookresearch/ImageBind."
+)
+_HELP = f"""Check a model: its files, its golden vectors, and whether it tells things apart.
+
+Prints the three tables of ImageBind's README, vision x text, audio x text and vision x audio: for
+each row, how it shares out among the columns. Of imported ImageBind weights and the README's six
+files it says whether the published figures are reproduced; of anything else, whether each row has
+its largest share on the diagonal. Exit code 1 if something does not hold.
+
+{_PLACE} Give equally many images, sounds and texts, of the same things in the same order.
+
+Examples:
+
+  bindstream model verify huge --images dog_image.jpg car_image.jpg bird_image.jpg
+  --sounds dog_audio.wav car_audio.wav bird_audio.wav
+
+  bindstream model verify starter --images rex.jpg piano.jpg --sounds rex.wav piano.wav
+  --text "a dog" --text "a piano"
+"""
+
+
+class _Listing(TyperCommand):
+    """A command whose `_LISTS` options take all arguments up to the next option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _spread(args))
+
+
+def _spread(args: Sequence[str]) -> list[str]:
+    """`--images a b` as `--images a --images b`, which is how click takes lists."""
+    spread: list[str] = []
+    option = ""
+    for arg in args:
+        if arg.startswith("-"):
+            option = arg if arg in _LISTS else ""
+            spread += [] if option else [arg]
+        else:
+            spread += [option, arg] if option else [arg]
+    return spread
+
+
+@model_app.command(help=_HELP, cls=_Listing)
+def verify(
+    model: Annotated[str, typer.Argument(metavar="DIR", help="A model's directory or name.")],
+    images: Annotated[list[Path], typer.Option(metavar="FILE...", help="Pictures, or videos.")],
+    sounds: Annotated[list[Path], typer.Option(metavar="FILE...", help="Sound files.")],
+    texts: Annotated[
+        list[str] | None, typer.Option("--text", "-t", help="Words; by default the README's.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 …")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    from bindstream.models import load_model, model_directory
+    from bindstream.models.directory import read_spec
+    from bindstream.models.verify import NEEDED, TEXTS, check_directory, compare, why_not_published
+
+    words = texts or list(TEXTS)
+    _check_given(images, sounds, words)
+    directory = model_directory(model)
+    spec = read_spec(directory)
+    checked = check_directory(directory, spec)
+    _say(as_json, f"files: all {checked} are as model.json says")
+    loaded = load_model(directory, modalities=NEEDED, device=device)
+    golden = _golden(loaded)
+    told = ", ".join(f"{modality} {cosine:.5f}" for modality, cosine in golden.items())
+    _say(as_json, f"golden vectors: as they were saved (cosines {told})")
+    _warn_unknown(loaded, words)
+    why = why_not_published(spec, images, sounds, words)
+    found = compare(loaded, spec, images, sounds, words, published=not why)
+    names = {"vision": _named(images), "audio": _named(sounds), "text": words}
+    if as_json:
+        about = {"name": loaded.name, "fingerprint": loaded.fingerprint}
+        tables = [_record(comparison, names) for comparison in found]
+        said = {"model": about, "files": checked, "golden": golden, "not_compared": why}
+        holds = all(comparison.holds for comparison in found)
+        typer.echo(json.dumps({**said, "tables": tables, "holds": holds}, ensure_ascii=False))
+    else:
+        _show(found, names, why)
+    if not all(comparison.holds for comparison in found):
+        raise typer.Exit(FAILED)
+
+
+def _check_given(images: list[Path], sounds: list[Path], words: list[str]) -> None:
+    if not 1 < len(images) == len(sounds) == len(words):
+        raise ConfigError(
+            f"images: {len(images)}, sounds: {len(sounds)}, texts: {len(words)}; they cannot be "
+            "compared one to one.",
+            fix="Give equally many, two or more, of the same things in the same order.",
+        )
+    if missing := [str(path) for path in (*images, *sounds) if not path.is_file()]:
+        raise DataError(f"There is no file {', '.join(missing)}.", fix=_PLACE)
+
+
+def _golden(model: Model) -> dict[str, float]:
+    from bindstream.models.golden import LEAST_COSINE
+
+    cosines = {str(modality): cosine for modality, cosine in model.check().items()}
+    if faults := [name for name, cosine in cosines.items() if not cosine >= LEAST_COSINE]:
+        raise ModelError(
+            "Towers give other vectors than they were saved with: "
+            + ", ".join(f"{name} (cosine {cosines[name]:.4f})" for name in faults)
+            + ".",
+            where=model.name,
+            fix="Its files are whole: try --device cpu, and `bindstream doctor` for the device.",
+        )
+    return cosines
+
+
+def _warn_unknown(model: Model, words: list[str]) -> None:
+    for text in words:
+        if unknown := model.unknown_words(text):
+            never = ", ".join(map(repr, unknown))
+            line = f"! {text!r}: the model has never seen {never}; its answer is a guess."
+            errors.print(line, style="yellow", markup=False, highlight=False)
+
+
+def _named(files: list[Path]) -> list[str]:
+    return [path.name for path in files]
+
+
+def _say(as_json: bool, line: str, holds: bool = True) -> None:
+    if not as_json:
+        mark = ("✓ ", "green") if holds else ("✗ ", "red")
+        out.print(Text.assemble(mark, line))
+
+
+def _show(found: Sequence[Comparison], names: dict[str, list[str]], why: str) -> None:
+    for comparison in found:
+        out.print(_table(comparison, names))
+    for comparison in found:
+        _say(False, f"{comparison.name}: {_verdict(comparison)}", comparison.holds)
+    if why:
+        line = f"Published figures are ImageBind's only, and {why}: none are compared with."
+        out.print(line, style="dim", markup=False, highlight=False)
+
+
+def _table(comparison: Comparison, names: dict[str, list[str]]) -> Table:
+    table = Table(comparison.name, box=SIMPLE_HEAD)
+    for name in names[comparison.columns]:
+        table.add_column(escape(name), justify="right")
+    for place, (name, row) in enumerate(
+        zip(names[comparison.rows], comparison.shares, strict=True)
+    ):
+        shares = [f"{share:.4f}" for share in row]
+        shares[place] = f"[bold]{shares[place]}[/]"
+        table.add_row(escape(name), *shares)
+    return table
+
+
+def _verdict(comparison: Comparison) -> str:
+    diagonal = _figures(comparison.diagonal)
+    if comparison.published is None:
+        leads = comparison.leads
+        return f"the diagonal, {diagonal}, is the largest in {sum(leads)} of {len(leads)} rows"
+    published = comparison.published
+    said = f"{diagonal}, published {_figures(published.diagonal)} (± {published.tolerance})"
+    return said + (": reproduced" if comparison.holds else ": not reproduced")
+
+
+def _figures(diagonal: Any) -> str:
+    return ", ".join(f"{share:.3f}" for share in diagonal)
+
+
+def _record(comparison: Comparison, names: dict[str, list[str]]) -> dict[str, Any]:
+    published = comparison.published
+    return {
+        "rows": comparison.rows,
+        "columns": comparison.columns,
+        "row_names": names[comparison.rows],
+        "column_names": names[comparison.columns],
+        "shares": comparison.shares.tolist(),
+        "published": list(published.diagonal) if published else None,
+        "tolerance": published.tolerance if published else None,
+        "holds": comparison.holds,
+    }
