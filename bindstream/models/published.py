@@ -1,141 +1,106 @@
-"""The published ImageBind checkpoint (`imagebind_huge.pth`), turned into a model directory.
+"""The published ImageBind checkpoint, imagebind_huge.pth: a table from our names to its.
 
-Its weights are licensed CC BY-NC-SA 4.0, and their model card forbids real-world use: nothing of
-them comes with bindstream, and a directory made of them says so in its licence.
+Names and figures are the published ones (facebookresearch/ImageBind at 53680b0): 1,311 entries,
+1,200,781,057 parameters, 4.8 GB. The weights are licensed CC BY-NC-SA 4.0 and their model card
+forbids real-world use: nothing of them comes with bindstream.
 """
 
 from __future__ import annotations
 
-import math
-import pickle
-import re
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-
-import torch
-from torch import Tensor, nn
-
-from bindstream.errors import ModelError
-from bindstream.models.directory import ModelSpec
-from bindstream.models.imagebind import Tower
-from bindstream.models.saving import save_model
+from bindstream.models.layout import Entry, Layout, Shape, published_names, tower_shapes
 from bindstream.models.sizes import HUGE, TowerConfig
-from bindstream.models.tokenizer import Tokenizer, clip_tokenizer
 from bindstream.records import ModalityName
 
-LICENCE = (
-    "CC BY-NC-SA 4.0 (no commercial use); the model card of ImageBind forbids real-world "
-    "applications: research only"
+# Where a modality's stem is; vision's projection comes second, after a still is made a clip.
+_STEMS: dict[ModalityName, tuple[str, str]] = {
+    "vision": ("rgbt_stem", "proj.1"),
+    "audio": ("rgbt_stem", "proj"),
+    "thermal": ("rgbt_stem", "proj"),
+    "depth": ("depth_stem", "proj"),
+    "imu": ("imu_stem", "proj"),
+}
+# Where a head's norm and projection are: between them a token is picked, and IMU has a dropout.
+_HEADS: dict[ModalityName, tuple[str, str]] = {
+    "vision": ("0", "2"),
+    "text": ("proj.0", "proj.1"),
+    "audio": ("0", "2"),
+    "depth": ("0", "2"),
+    "thermal": ("0", "2"),
+    "imu": ("0", "3"),
+}
+_BARE_PLACES = ("text", "imu")  # whose places lie in no module of their own
+_SCALED: tuple[ModalityName, ...] = ("text", "audio", "depth", "thermal", "imu")
+
+
+def weights(config: TowerConfig) -> dict[str, Entry]:
+    """The published entry of each weight of our tower, by our name."""
+    modality = config.modality
+    before, trunk = f"modality_preprocessors.{modality}.", f"modality_trunks.{modality}."
+    norm, head = (f"modality_heads.{modality}.{place}." for place in _HEADS[modality])
+    places = "" if modality in _BARE_PLACES else "pos_embedding_helper."
+    parts = {
+        "token_embedding.": f"{before}token_embedding.",
+        "cls_token": f"{before}cls_token",
+        "pos_embed": f"{before}{places}pos_embed",
+        "pre_norm.": f"{trunk}pre_transformer_layer.0.",
+        "blocks.": f"{trunk}blocks.",
+        "head_norm.": norm,
+        "head.": head,
+    }
+    if modality in _STEMS:
+        stem, projection = _STEMS[modality]
+        parts["stem.norm."] = f"{before}{stem}.norm_layer."
+        parts["stem.weight"] = f"{before}{stem}.{projection}.weight"
+    shapes = tower_shapes(config)
+    return {
+        ours: Entry(name, shapes[ours]) for ours, name in published_names(config, parts).items()
+    }
+
+
+def constants(config: TowerConfig) -> dict[str, Shape]:
+    """Entries that are no weights: the causal mask, and the scales after the norm."""
+    modality = config.modality
+    found: dict[str, Shape] = {}
+    if modality == "text":
+        found["modality_preprocessors.text.mask"] = (config.tokens, config.tokens)
+    if modality in _SCALED:
+        found[_log_scale(modality)] = ()
+    return found
+
+
+def _log_scale(modality: ModalityName) -> str:
+    # Audio 20, depth 5, thermal 10, IMU 5; text's is learned; vision has none.
+    return f"modality_postprocessors.{modality}.1.log_logit_scale"
+
+
+IMAGEBIND = Layout(
+    title="ImageBind",
+    name="imagebind_huge",
+    licence=(
+        "CC BY-NC-SA 4.0 (no commercial use); the model card of ImageBind forbids real-world "
+        "applications: research only"
+    ),
+    wanted="Give the published imagebind_huge.pth (4.8 GB).",
+    marks=("modality_",),
+    modalities=tuple(HUGE),
+    weights=weights,
+    constants=constants,
+    log_scales={modality: _log_scale(modality) for modality in _SCALED},
+    limits={
+        "vision": ("vision: a window is two frames 2 s apart, seen through one centre crop.",),
+        "text": ("text: English, 77 tokens at most (75 of words); what is longer is cut.",),
+        "audio": ("audio: a window is 2 s of mono sound at 16 kHz.",),
+        "depth": (
+            "depth: experimental; the published statistics suggest that its training data were "
+            "misread by a factor of about 8, so the right scale of disparities is not known.",
+        ),
+        "thermal": (
+            "thermal: takes grey pictures in [0, 1] without mean and deviation; trained on streets "
+            "at night (LLVIP).",
+        ),
+        "imu": (
+            "imu: trained on head-mounted sensors alone (Ego4D); other placements transfer poorly.",
+            "imu: its preprocessing was never published; 5 s as 2,000 steps is the paper's text.",
+        ),
+    },
 )
-# The inverse of the fixed scales after the norm (paper, table 9); vision's is the text's own.
-TEMPERATURE: dict[ModalityName, float] = {"audio": 0.05, "depth": 0.2, "thermal": 0.1, "imu": 0.2}
-LOGIT_SCALE = "modality_postprocessors.text.1.log_logit_scale"
-MOST_LOGIT_SCALE = 100.0  # the published code clips the learned scale here
-
-# Published name -> ours, tried in order; indices that differ by modality are the checkpoint's.
-_RENAMES = [
-    (r"modality_preprocessors\.(\w+)\.(?:\w+_stem)\.proj(?:\.1)?\.weight", r"\1 stem.weight"),
-    (r"modality_preprocessors\.(\w+)\.(?:\w+_stem)\.norm_layer\.(\w+)", r"\1 stem.norm.\2"),
-    (r"modality_preprocessors\.(\w+)\.(?:pos_embedding_helper\.)?pos_embed", r"\1 pos_embed"),
-    (r"modality_preprocessors\.(\w+)\.(cls_token|token_embedding\.weight)", r"\1 \2"),
-    (r"modality_trunks\.(\w+)\.pre_transformer_layer\.0\.(\w+)", r"\1 pre_norm.\2"),
-    (r"modality_trunks\.(\w+)\.(blocks\..+)", r"\1 \2"),
-    (r"modality_heads\.(\w+)\.(?:proj\.)?0\.(\w+)", r"\1 head_norm.\2"),
-    (r"modality_heads\.(\w+)\.(?:proj\.)?[123]\.weight", r"\1 head.weight"),
-]
-_CONSTANTS = re.compile(r"modality_preprocessors\.text\.mask|modality_postprocessors\..+")
-
-
-def tower_name(published: str) -> tuple[str, str] | None:
-    """(modality, name in that tower's state dict) of a published checkpoint's entry.
-
-    None for the entries that are no weights of a tower: the causal mask and the logit scales.
-
-    Raises:
-        ModelError: no published checkpoint has such an entry.
-    """
-    for pattern, ours in _RENAMES:
-        if re.fullmatch(pattern, published):
-            modality, name = re.sub(pattern, ours, published).split(" ")
-            return modality, name
-    if _CONSTANTS.fullmatch(published):
-        return None
-    raise ModelError(
-        f"The checkpoint has an entry {published!r}, which ImageBind's does not.",
-        fix="Give the published imagebind_huge.pth.",
-    )
-
-
-def import_checkpoint(
-    checkpoint: Path | str,
-    merges: Path | str,
-    directory: Path | str,
-    *,
-    name: str = "imagebind_huge",
-    modalities: Iterable[ModalityName] | None = None,
-    configs: Mapping[ModalityName, TowerConfig] = HUGE,
-) -> str:
-    """Turn the published checkpoint into a model directory; returns its fingerprint.
-
-    Tower by tower in fp16, memory-mapped: takes minutes, and memory for the largest tower alone
-    (2.5 GB in float32) beside the model directory's 2.4 GB on disk.
-
-    Args:
-        checkpoint: imagebind_huge.pth.
-        merges: bpe_simple_vocab_16e6.txt.gz, which lies in ImageBind's repository under bpe/.
-        modalities: towers to take; all of them if None. Queries in words need "text".
-        configs: sizes of the towers, for a narrowed checkpoint.
-
-    Raises:
-        ModelError: a file that cannot be read, or a checkpoint that is not ImageBind's.
-    """
-    entries = _read_checkpoint(Path(checkpoint))
-    weights: dict[str, dict[str, Tensor]] = {}
-    for published, value in entries.items():
-        if (found := tower_name(published)) is not None:
-            weights.setdefault(found[0], {})[found[1]] = value
-    wanted = tuple(configs) if modalities is None else tuple(modalities)
-    towers: dict[ModalityName, nn.Module] = {}
-    for modality in wanted:
-        with torch.device("meta"):
-            tower = Tower(configs[modality])
-        try:
-            tower.load_state_dict(weights.get(modality, {}), assign=True)
-        except RuntimeError as error:
-            raise ModelError(
-                f"The tower for {modality} is not of the published shape ({error}).",
-                where=str(checkpoint),
-                fix="Give the published imagebind_huge.pth.",
-            ) from error
-        towers[modality] = tower
-    tokenizer: Tokenizer | None = clip_tokenizer(merges) if "text" in wanted else None
-    spec = ModelSpec(
-        name=name,
-        licence=LICENCE,
-        dim=configs[wanted[0]].dim,
-        towers={modality: configs[modality] for modality in wanted},
-        temperature={"vision": _vision_temperature(entries), **TEMPERATURE},
-        notes={"source": Path(checkpoint).name},
-    )
-    return save_model(directory, spec, towers, tokenizer)
-
-
-def _vision_temperature(entries: Mapping[str, Tensor]) -> float:
-    learned = entries.get(LOGIT_SCALE)
-    scale = 1 / 0.07 if learned is None else math.exp(float(learned))
-    return 1 / min(scale, MOST_LOGIT_SCALE)
-
-
-def _read_checkpoint(path: Path) -> dict[str, Tensor]:
-    try:
-        # weights_only: a checkpoint is a pickle, and a foreign one may carry code.
-        entries = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        raise ModelError(
-            f"The checkpoint cannot be read ({error}).",
-            where=str(path),
-            fix="Download imagebind_huge.pth again; it has 4.8 GB.",
-        ) from error
-    if not isinstance(entries, dict) or not all(isinstance(v, Tensor) for v in entries.values()):
-        raise ModelError("The checkpoint is no state dict.", where=str(path))
-    return entries

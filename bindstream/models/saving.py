@@ -129,7 +129,7 @@ class ModelWriter:
         if "text" in self._spec.towers and TOKENIZER not in self._files:
             raise ModelError("A model with a text tower needs its tokenizer.")
         with self._writing(GOLDEN):
-            save_file(self._golden, self._partial / GOLDEN)
+            _save(self._golden, self._partial / GOLDEN)
         self._count(GOLDEN)
         spec = self._spec.model_copy(update={"files": self._files})
         with self._writing(CARD):
@@ -156,7 +156,7 @@ class ModelWriter:
                 fix="Lower the learning rate or clip gradients, and train again.",
             )
         with self._writing(name):
-            save_file(stored, self._partial / name)
+            _save(stored, self._partial / name)
         self._count(name)
         return self._partial / name
 
@@ -183,3 +183,11 @@ class ModelWriter:
 
 def _file_of(modality: ModalityName) -> str:
     return f"{modality}.safetensors"
+
+
+def _save(tensors: dict[str, Tensor], path: Path) -> None:
+    """As readable as other files of this process: safetensors makes its files private."""
+    path.touch()
+    mode = path.stat().st_mode
+    save_file(tensors, path)
+    path.chmod(mode)

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from bindstream.modalities import MODALITIES
 from bindstream.models.imagebind import Tower
-from bindstream.models.published import tower_name
+from bindstream.models.published import IMAGEBIND
 from bindstream.models.sizes import HUGE, TowerConfig
 from tests import parity
 
@@ -24,12 +24,11 @@ def small(modality: str, **changes: int) -> TowerConfig:
 
 def filled(modality: str) -> Tower:
     """The narrowed tower with the reference's weights."""
-    fill, weights = parity.seeded().fill, {}
-    for published, shape in parity.table("keys_small.json").items():
-        if (found := tower_name(published)) and found[0] == modality:
-            weights[found[1]] = torch.from_numpy(fill(published, tuple(shape)))
+    fill, entries = parity.seeded().fill, IMAGEBIND.weights(small(modality))
     tower = Tower(small(modality)).eval()
-    tower.load_state_dict(weights)
+    tower.load_state_dict(
+        {ours: torch.from_numpy(fill(entry.name, entry.shape)) for ours, entry in entries.items()}
+    )
     return tower
 
 
