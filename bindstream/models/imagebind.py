@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bindstream.models.product import Linear, linear
 from bindstream.models.sizes import TowerConfig
 
 
@@ -47,7 +48,7 @@ class Stem(nn.Module):
             patches = x.movedim((-4, -3), (1, 2)).transpose(-2, -1).flatten(3).flatten(1, 2)
         if keep is not None:
             patches = _gather(patches, keep)
-        out: Tensor = self.norm(patches @ self.weight.flatten(1).T)
+        out: Tensor = self.norm(linear(patches, self.weight.flatten(1)))
         return out
 
 
@@ -64,17 +65,17 @@ class Attention(nn.Module):
         self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
         self.bias_k = nn.Parameter(torch.zeros(1, 1, width)) if extra_token else None
         self.bias_v = nn.Parameter(torch.zeros(1, 1, width)) if extra_token else None
-        self.out_proj = nn.Linear(width, width)
+        self.out_proj = Linear(width, width)
 
     def forward(self, x: Tensor, leaving: Tensor | None, causal: bool) -> Tensor:
         """(B, T, width) to the same, or to (B, 1, width) for the token at `leaving` (B,) alone."""
         width, mask = x.shape[-1], None
         if leaving is None:
-            q, k, v = F.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
+            q, k, v = linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
         else:
             one = _pick(x, leaving)
-            q = F.linear(one, self.in_proj_weight[:width], self.in_proj_bias[:width])
-            kv = F.linear(x, self.in_proj_weight[width:], self.in_proj_bias[width:])
+            q = linear(one, self.in_proj_weight[:width], self.in_proj_bias[:width])
+            kv = linear(x, self.in_proj_weight[width:], self.in_proj_bias[width:])
             k, v = kv.chunk(2, dim=-1)
             if causal:
                 places = torch.arange(x.shape[1], device=x.device)
@@ -93,8 +94,8 @@ class Attention(nn.Module):
 class Mlp(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(width, 4 * width)
-        self.fc2 = nn.Linear(4 * width, width)
+        self.fc1 = Linear(width, 4 * width)
+        self.fc2 = Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.fc2(F.gelu(self.fc1(x)))
@@ -138,7 +139,7 @@ class Tower(nn.Module):
             Block(width, config.heads, extra_token=config.extra_token) for _ in range(config.blocks)
         )
         self.head_norm = nn.LayerNorm(width, eps=1e-6)
-        self.head = nn.Linear(width, config.dim, bias=False)
+        self.head = Linear(width, config.dim, bias=False)
         self._draw_weights()
 
     def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor:

@@ -31,8 +31,8 @@ def text_of(tokens: int) -> torch.Tensor:
 
 
 def counted(run, *given) -> int:
-    """Operations that torch counts; plain attention, because it counts no fused one on a CPU."""
-    with torch.inference_mode(), sdpa_kernel(SDPBackend.MATH):
+    """Operations that torch counts: it knows neither fused attention nor what needs no gradient."""
+    with sdpa_kernel(SDPBackend.MATH):
         with FlopCounterMode(display=False) as counter:
             run(*given)
         return counter.get_total_flops()
