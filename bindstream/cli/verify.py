@@ -159,6 +159,12 @@ def _show(found: Sequence[Comparison], names: dict[str, list[str]], why: str) ->
     if why:
         line = f"Published figures are ImageBind's only, and {why}: none are compared with."
         out.print(line, style="dim", markup=False, highlight=False)
+    elif not all(comparison.holds for comparison in found):
+        line = (
+            "Check that the files are the published ones, unaltered; half precision is off by a "
+            "little: try --device cpu."
+        )
+        out.print(line, style="yellow", markup=False, highlight=False)
 
 
 def _table(comparison: Comparison, names: dict[str, list[str]]) -> Table:
