@@ -201,13 +201,13 @@ def check_values(part: Part, dtype: torch.dtype, advance: Callable[[int], None])
     where = str(part.source.path)
     if broken:
         raise ModelError(
-            f"{len(broken)} entries hold NaN or infinity: {_some(broken)}.",
+            f"There is NaN or infinity in {_some(broken)}.",
             where=where,
             fix="Download it again, or ask whoever trained it.",
         )
     if beyond:
         raise ModelError(
-            f"{len(beyond)} entries are beyond {str(dtype).removeprefix('torch.')}, which ends at "
+            f"Beyond {str(dtype).removeprefix('torch.')}, which ends at "
             f"{torch.finfo(dtype).max:.3g}: {_some(beyond)}.",
             where=where,
             fix="Store them with --dtype bfloat16.",
