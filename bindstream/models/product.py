@@ -36,6 +36,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         and weight.dtype == torch.float32
         and weight.device.type == "cpu"
         and not torch.is_grad_enabled()  # the operator has no gradient
+        and not torch.compiler.is_compiling()  # torch.compile chooses for itself
     ):
         out: Tensor = _onednn(x, weight, bias, "none", [], "")
         return out
