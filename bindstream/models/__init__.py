@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bindstream.models.encoder import Model
 
-__all__ = ["load_model", "model_directory"]
+__all__ = ["installed_models", "load_model", "model_directory"]
 
 INSTALLED = Path(__file__).parent  # models that come with the package, each a directory
 
@@ -58,6 +58,11 @@ def load_model(
     return open_model(directory, modalities, _device(device))
 
 
+def installed_models() -> list[str]:
+    """Names of the models that come with the package, in order."""
+    return sorted(path.parent.name for path in INSTALLED.glob("*/model.json"))
+
+
 def model_directory(name_or_path: str | Path) -> Path:
     """The directory of a model: one that comes with the package by its name, or the path given.
 
@@ -68,9 +73,9 @@ def model_directory(name_or_path: str | Path) -> Path:
     if isinstance(name_or_path, str) and path.name == name_or_path and not path.is_dir():
         installed = INSTALLED / name_or_path
         if not (installed / "model.json").is_file():
-            present = sorted(p.parent.name for p in INSTALLED.glob("*/model.json"))
+            present = ", ".join(installed_models()) or "none"
             raise ModelError(
-                f"No model of this name is installed (installed: {', '.join(present) or 'none'}).",
+                f"No model of this name is installed (installed: {present}).",
                 where=f"model {name_or_path}",
                 fix="Give an installed name or the path of a model directory.",
             )
