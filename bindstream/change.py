@@ -59,14 +59,31 @@ class Measure(Protocol):
         """How much `now` differs from `reference`, both from `look`."""
 
 
+@dataclass(frozen=True)
+class _PictureLook:
+    """Shape of a window's frames, the block means of each, and the span they are shown in."""
+
+    shape: tuple[int, ...]
+    means: Blocks
+    span_c: Blocks
+
+    def largest(self, other: _PictureLook) -> float:
+        """The largest difference of a block or of the span; infinity for another resolution."""
+        if self.shape != other.shape:
+            return math.inf
+        spans = np.abs(self.span_c - other.span_c).max(initial=0)
+        return float(np.maximum(np.abs(self.means - other.means).max(), spans))
+
+
 class PictureChange:
     """Vision: the largest change of a block's mean in any colour of either frame, grey levels."""
 
-    def look(self, window: Window, span_c: tuple[float, float] | None) -> Blocks:
-        return np.stack([block_means(frame, BLOCKS) for frame in window.data])
+    def look(self, window: Window, span_c: tuple[float, float] | None) -> _PictureLook:
+        means = np.stack([block_means(frame, BLOCKS) for frame in window.data])
+        return _PictureLook(window.data.shape, means, np.zeros(0, np.float32))
 
-    def change(self, reference: Blocks, now: Blocks) -> Change:
-        return {"grey_levels": _largest(reference, now)}
+    def change(self, reference: _PictureLook, now: _PictureLook) -> Change:
+        return {"grey_levels": reference.largest(now)}
 
 
 class HeatChange:
@@ -75,13 +92,12 @@ class HeatChange:
     The span counts because a picture looks different when the gain control stretches it anew.
     """
 
-    def look(self, window: Window, span_c: tuple[float, float] | None) -> tuple[Blocks, Blocks]:
-        frames = np.stack([block_means(checked(frame), BLOCKS) for frame in window.data])
-        return frames, np.asarray(span_c or (), np.float32)
+    def look(self, window: Window, span_c: tuple[float, float] | None) -> _PictureLook:
+        means = np.stack([block_means(checked(frame), BLOCKS) for frame in window.data])
+        return _PictureLook(window.data.shape, means, np.asarray(span_c or (), np.float32))
 
-    def change(self, reference: tuple[Blocks, Blocks], now: tuple[Blocks, Blocks]) -> Change:
-        largest = [_largest(a, b) for a, b in zip(reference, now, strict=True)]
-        return {"celsius": float(np.max(largest))}
+    def change(self, reference: _PictureLook, now: _PictureLook) -> Change:
+        return {"celsius": reference.largest(now)}
 
 
 @dataclass(frozen=True)
@@ -207,9 +223,3 @@ def loudest_dbfs(wave: NDArray[np.floating]) -> float:
     pieces = wave[: len(wave) // piece * piece].reshape(-1, piece)
     power = float((pieces.astype(np.float64) ** 2).mean(axis=1).max())
     return math.nan if math.isnan(power) else 10 * math.log10(max(power, 1e-20))
-
-
-def _largest(reference: Blocks, now: Blocks) -> float:
-    if reference.shape != now.shape:
-        return math.inf
-    return float(np.abs(now - reference).max(initial=0))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from bindstream.accounts import Accounts, DropReason, Ledger
+from bindstream.change import Change
 from bindstream.clock import Clock
 from bindstream.config import StreamConfig
 from bindstream.embedding import Outcome
@@ -39,7 +41,8 @@ class IntakeHealth:
 
     `refused` counts readings that were late, duplicate, invalid, or from a clock that jumped;
     `void` is the reason of the latest window that could not be used; `frozen` says that the sensor
-    gives the very same readings again and again ("" = it does not).
+    gives the very same readings again and again ("" = it does not). `change` is by how much the
+    latest window differed that the stream's gate compared, by the names of its levels.
     """
 
     reader: ReaderHealth
@@ -48,6 +51,7 @@ class IntakeHealth:
     void: str
     notes: dict[str, int]
     frozen: str
+    change: dict[str, float]
 
 
 class Intake:
@@ -222,7 +226,13 @@ class Intake:
             void=self._void,
             notes=notes() if callable(notes) else {},
             frozen=self._frozen.warning,
+            change=_finite(self._gate.change) if self._gate else {},
         )
 
     def stop(self) -> None:
         self._reader.stop()
+
+
+def _finite(change: Change) -> Change:
+    """JSON knows no infinity."""
+    return {name: amount for name, amount in change.items() if math.isfinite(amount)}

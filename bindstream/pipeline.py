@@ -117,3 +117,7 @@ class Pipeline:
     def health(self) -> dict[str, IntakeHealth]:
         """What each stream's sensor side says of itself, accounts included."""
         return {intake.config.name: intake.health() for intake in self._intakes}
+
+    def tower_s(self) -> dict[str, float]:
+        """For each stream the mean time in the tower of a window that was computed, seconds."""
+        return self._embedder.tower_s()

@@ -1,4 +1,4 @@
-"""Frozen sensors: the same readings again and again are noticed, in any modality, and noise is not."""
+"""Frozen sensors: the same readings again and again are noticed in any modality, noise is not."""
 
 from __future__ import annotations
 
