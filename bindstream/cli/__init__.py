@@ -15,6 +15,7 @@ _GROUPS = (
     "query",
     "embed",
     "model",
+    "info",
     "verify",
     "checking",
     "devices",

@@ -1,4 +1,4 @@
-"""bindstream model: what models there are, what they hold, and importing a checkpoint as one."""
+"""bindstream model import: a published checkpoint becomes a model directory."""
 
 from __future__ import annotations
 
@@ -68,9 +68,13 @@ def import_model(
     name: Annotated[str | None, typer.Option(help="The model's name.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the model in --out.")] = False,
 ) -> None:
-    wanted = _towers(towers) if towers else None
-    from bindstream.models.importing import import_checkpoints
+    from bindstream.models import missing_package
 
+    wanted = _towers(towers) if towers else None
+    try:
+        from bindstream.models.importing import import_checkpoints
+    except ImportError as error:
+        raise missing_package(error) from error
     with _bar() as report:
         spec = import_checkpoints(
             checkpoints,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bindstream.models.encoder import Model
 
-__all__ = ["installed_models", "load_model", "model_directory"]
+__all__ = ["installed_models", "load_model", "missing_package", "model_directory"]
 
 INSTALLED = Path(__file__).parent  # models that come with the package, each a directory
 
@@ -49,13 +49,18 @@ def load_model(
 
         from bindstream.models.encoder import open_model
     except ImportError as error:
-        raise MissingPackageError(
-            f"Models need {error.name}, which is not installed.",
-            fix="Run: pip install 'bindstream[model]' (on Jetson, torch from NVIDIA's index).",
-        ) from error
+        raise missing_package(error) from error
     if threads is not None:
         torch.set_num_threads(threads)
     return open_model(directory, modalities, _device(device))
+
+
+def missing_package(error: ImportError) -> MissingPackageError:
+    """The error for a package that models need and that is not there."""
+    return MissingPackageError(
+        f"Models need {error.name}, which is not installed.",
+        fix="Run: pip install 'bindstream[model]' (on Jetson, torch from NVIDIA's index).",
+    )
 
 
 def installed_models() -> list[str]:

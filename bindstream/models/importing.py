@@ -120,11 +120,11 @@ def _spec(parts: Mapping[ModalityName, Part], name: str | None, dtype: StoredDty
     for modality, part in parts.items():
         layout = part.source.layout
         scale = _scale(part.source, modality)
-        scales[modality] = scale or 1.0
+        scales[modality] = _rounded(scale or 1.0)
         # Vision has no scale of its own: the text's is what it was trained with.
         inverse = _scale(part.source, "text") if modality == "vision" else scale
         if inverse and modality != "text":
-            temperature[modality] = float(f"{1 / inverse:.6g}")
+            temperature[modality] = _rounded(1 / inverse)
         limits += layout.limits.get(modality, ())
         licences.setdefault(layout.licence, []).append(modality)
     joined = [f"{', '.join(of)}: {licence}" for licence, of in licences.items()]
@@ -154,8 +154,12 @@ def _scale(source: Source, modality: ModalityName) -> float | None:
             where=str(source.path),
             fix=source.layout.wanted,
         )
-    scale = float(f"{math.exp(log):.6g}")
+    scale = math.exp(log)
     return min(scale, MOST_SCALE) if modality == "text" else scale
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.6g}")  # what float32 holds of it
 
 
 def _weights(part: Part, progress: _Progress) -> Iterator[tuple[str, Tensor]]:

@@ -74,6 +74,18 @@ SCENES: dict[ModalityName, int] = {
     "audio": 120, "vision": 250, "thermal": 500, "depth": 400, "imu": 400,
 }  # fmt: skip
 
+LIMITS = (
+    "text: knows the words it was trained on alone; negations and counts mean nothing to it.",
+    "audio: ESC-10's ten sounds and the rendered events; doors, footsteps, speech and other sounds "
+    "are mostly missed or mistaken.",
+    "vision: fire, darkness and a few common kinds of pictures; people, dogs and parcels are not "
+    "told from an empty room reliably, and real rooms were never seen.",
+    "thermal: from the air little better than chance; at ground level rendered scenes alone, so "
+    "experimental.",
+    "depth: experimental; rendered rooms alone.",
+    "imu: five activities of 14 people with a phone or a watch; the rest is rendered.",
+)
+
 
 def tokenizer() -> Tokenizer:
     """The tokenizer of all words of the phrases."""
@@ -180,6 +192,7 @@ def export(work: Path, out: Path) -> str:
         towers={modality: tower.config for modality, tower in towers.items()},
         temperature={modality: 0.07 for modality in towers if modality != "text"},
         trained_words=vocabulary(),
+        limits=LIMITS,
         background={m: background(m) for m in SENSORS},
         notes={"card": "MODEL_CARD.md", "credits": CREDITS},
     )
