@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -19,6 +19,7 @@ from bindstream.cli.model import model_app
 from bindstream.errors import ConfigError, DataError, ModelError
 
 if TYPE_CHECKING:
+    from bindstream.models.directory import ModelSpec
     from bindstream.models.encoder import Model
     from bindstream.models.verify import Comparison
 
@@ -29,14 +30,17 @@ _PLACE = (
 )
 _HELP = f"""Check a model: its files, its golden vectors, and whether it tells things apart.
 
-Prints the three tables of ImageBind's README, vision x text, audio x text and vision x audio: for
-each row, how it shares out among the columns. Of imported ImageBind weights and the README's six
-files it says whether the published figures are reproduced; of anything else, whether each row has
-its largest share on the diagonal. Exit code 1 if something does not hold.
+Without files it checks the model alone. With images and sounds it prints the three tables
+of ImageBind's README, vision x text, audio x text and vision x audio: for each row, how it shares
+out among the columns. Of imported ImageBind weights and the README's six files it says whether the
+published figures are reproduced; of anything else, whether each row has its largest share on the
+diagonal. Exit code 1 if something does not hold.
 
 {_PLACE} Give equally many images, sounds and texts, of the same things in the same order.
 
 Examples:
+
+  bindstream model verify huge
 
   bindstream model verify huge --images dog_image.jpg car_image.jpg bird_image.jpg
   --sounds dog_audio.wav car_audio.wav bird_audio.wav
@@ -69,8 +73,12 @@ def _spread(args: Sequence[str]) -> list[str]:
 @model_app.command(help=_HELP, cls=_Listing)
 def verify(
     model: Annotated[str, typer.Argument(metavar="DIR", help="A model's directory or name.")],
-    images: Annotated[list[Path], typer.Option(metavar="FILE...", help="Pictures, or videos.")],
-    sounds: Annotated[list[Path], typer.Option(metavar="FILE...", help="Sound files.")],
+    images: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE...", help="Pictures, or videos.")
+    ] = None,
+    sounds: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE...", help="Sound files.")
+    ] = None,
     texts: Annotated[
         list[str] | None, typer.Option("--text", "-t", help="Words; by default the README's.")
     ] = None,
@@ -79,58 +87,80 @@ def verify(
 ) -> None:
     from bindstream.models import load_model, model_directory
     from bindstream.models.directory import read_spec
-    from bindstream.models.verify import NEEDED, TEXTS, check_directory, compare, why_not_published
+    from bindstream.models.verify import NEEDED, TEXTS, check_files, check_towers
 
-    words = texts or list(TEXTS)
-    _check_given(images, sounds, words)
+    asked = _Asked(images or [], sounds or [], texts or list(TEXTS))
+    comparing = bool(images or sounds or texts)
     directory = model_directory(model)
     spec = read_spec(directory)
-    checked = check_directory(directory, spec)
+    if comparing:
+        _check_given(asked)
+        check_towers(directory, spec)
+    checked = check_files(directory, spec)
     _say(as_json, f"files: all {checked} are as model.json says")
-    loaded = load_model(directory, modalities=NEEDED, device=device)
+    loaded = load_model(directory, modalities=NEEDED if comparing else None, device=device)
     golden = _golden(loaded)
     told = ", ".join(f"{modality} {cosine:.5f}" for modality, cosine in golden.items())
     _say(as_json, f"golden vectors: as they were saved (cosines {told})")
-    _warn_unknown(loaded, words)
-    why = why_not_published(spec, images, sounds, words)
-    found = compare(loaded, spec, images, sounds, words, published=not why)
-    names = {"vision": _named(images), "audio": _named(sounds), "text": words}
+    said = {"name": loaded.name, "fingerprint": loaded.fingerprint}
+    record = {"model": said, "files": checked, "golden": golden, "tables": [], "holds": True}
+    if comparing:
+        record.update(_compare(loaded, spec, asked, as_json))
     if as_json:
-        about = {"name": loaded.name, "fingerprint": loaded.fingerprint}
-        tables = [_record(comparison, names) for comparison in found]
-        said = {"model": about, "files": checked, "golden": golden, "not_compared": why}
-        holds = all(comparison.holds for comparison in found)
-        typer.echo(json.dumps({**said, "tables": tables, "holds": holds}, ensure_ascii=False))
-    else:
-        _show(found, names, why)
-    if not all(comparison.holds for comparison in found):
+        typer.echo(json.dumps(record, ensure_ascii=False))
+    if not record["holds"]:
         raise typer.Exit(FAILED)
 
 
-def _check_given(images: list[Path], sounds: list[Path], words: list[str]) -> None:
-    if not 1 < len(images) == len(sounds) == len(words):
+class _Asked(NamedTuple):
+    images: list[Path]
+    sounds: list[Path]
+    texts: list[str]
+
+    @property
+    def names(self) -> dict[str, list[str]]:
+        """What rows and columns are called, by modality."""
+        vision, audio = ([path.name for path in files] for files in (self.images, self.sounds))
+        return {"vision": vision, "audio": audio, "text": self.texts}
+
+
+def _compare(model: Model, spec: ModelSpec, asked: _Asked, as_json: bool) -> dict[str, Any]:
+    """Compute the tables, and show them or put them into what --json prints."""
+    from bindstream.models.verify import compare, why_not_published
+
+    _warn_unknown(model, asked.texts)
+    why = why_not_published(spec, *asked)
+    found = compare(model, spec, *asked, published=not why)
+    if not as_json:
+        _show(found, asked.names, why)
+    return {
+        "not_compared": why,
+        "tables": [_record(comparison, asked.names) for comparison in found],
+        "holds": all(comparison.holds for comparison in found),
+    }
+
+
+def _check_given(asked: _Asked) -> None:
+    images, sounds, texts = (len(each) for each in asked)
+    if not 1 < images == sounds == texts:
         raise ConfigError(
-            f"images: {len(images)}, sounds: {len(sounds)}, texts: {len(words)}; they cannot be "
-            "compared one to one.",
+            f"images: {images}, sounds: {sounds}, texts: {texts}; they cannot be compared one to "
+            "one.",
             fix="Give equally many, two or more, of the same things in the same order.",
         )
-    if missing := [str(path) for path in (*images, *sounds) if not path.is_file()]:
+    files = (*asked.images, *asked.sounds)
+    if missing := [str(path) for path in files if not path.is_file()]:
         raise DataError(f"There is no file {', '.join(missing)}.", fix=_PLACE)
 
 
 def _golden(model: Model) -> dict[str, float]:
-    from bindstream.models.golden import LEAST_COSINE
-
-    cosines = {str(modality): cosine for modality, cosine in model.check().items()}
-    if faults := [name for name, cosine in cosines.items() if not cosine >= LEAST_COSINE]:
+    if faults := model.faults():
         raise ModelError(
-            "Towers give other vectors than they were saved with: "
-            + ", ".join(f"{name} (cosine {cosines[name]:.4f})" for name in faults)
-            + ".",
+            "; ".join(f"{tower} {fault}" for tower, fault in faults.items()) + ".",
             where=model.name,
             fix="Its files are whole: try --device cpu, and `bindstream doctor` for the device.",
         )
-    return cosines
+    return {str(modality): cosine for modality, cosine in model.check().items()}
 
 
 def _warn_unknown(model: Model, words: list[str]) -> None:
@@ -139,10 +169,6 @@ def _warn_unknown(model: Model, words: list[str]) -> None:
             never = ", ".join(map(repr, unknown))
             line = f"! {text!r}: the model has never seen {never}; its answer is a guess."
             errors.print(line, style="yellow", markup=False, highlight=False)
-
-
-def _named(files: list[Path]) -> list[str]:
-    return [path.name for path in files]
 
 
 def _say(as_json: bool, line: str, holds: bool = True) -> None:

@@ -75,11 +75,11 @@ class Comparison:
         return bool(off.max() <= self.published.tolerance)
 
 
-def check_directory(directory: Path, spec: ModelSpec) -> int:
-    """Compare size and SHA-256 of every file with model.json; how many there are. Blocks.
+def check_towers(directory: Path, spec: ModelSpec) -> None:
+    """Refuse a model that lacks a tower the tables need.
 
     Raises:
-        ModelError: a tower that is needed is missing, or a file is missing, truncated or changed.
+        ModelError: it does.
     """
     if absent := [modality for modality in NEEDED if modality not in spec.towers]:
         raise ModelError(
@@ -87,6 +87,14 @@ def check_directory(directory: Path, spec: ModelSpec) -> int:
             where=str(directory),
             fix=f"Import it again with {', '.join(NEEDED)} among its towers.",
         )
+
+
+def check_files(directory: Path, spec: ModelSpec) -> int:
+    """Compare size and SHA-256 of every file with model.json; how many there are. Blocks.
+
+    Raises:
+        ModelError: a file is missing, truncated or changed.
+    """
     for name in spec.files:
         check_file(directory, spec, name)
     return len(spec.files)

@@ -14,7 +14,8 @@ from bindstream.models.verify import (
     PUBLISHED,
     TEXTS,
     Comparison,
-    check_directory,
+    check_files,
+    check_towers,
     compare,
     why_not_published,
 )
@@ -133,17 +134,17 @@ def test_published_figures_are_for_the_published_model_and_files(things: aligned
 def test_every_file_of_the_directory_is_checked(tmp_path: Path) -> None:
     narrow.save(tmp_path)
     spec = read_spec(tmp_path)
-    assert check_directory(tmp_path, spec) == len(list(tmp_path.glob("*.*"))) - 1
+    assert check_files(tmp_path, spec) == len(list(tmp_path.glob("*.*"))) - 1
     with (tmp_path / "thermal.safetensors").open("r+b") as file:
         file.seek(-1, 2)
         file.write(b"\x01")
     with pytest.raises(ModelError, match="SHA-256") as caught:
-        check_directory(tmp_path, spec)
+        check_files(tmp_path, spec)
     assert caught.value.where.endswith("thermal.safetensors")
 
 
 def test_a_model_without_a_tower_that_is_needed_is_refused() -> None:
     towers = {modality: HUGE[modality] for modality in ("vision", "imu")}
     with pytest.raises(ModelError, match="no tower for audio, text") as caught:
-        check_directory(Path("huge"), huge(towers=towers))
+        check_towers(Path("huge"), huge(towers=towers))
     assert "Import it again" in caught.value.fix
