@@ -71,12 +71,11 @@ class Attention(nn.Module):
         """(B, T, width) to the same, or to (B, 1, width) for the token at `leaving` (B,) alone."""
         width, mask = x.shape[-1], None
         if leaving is None:
-            q, k, v = linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
+            q, k, v = self.project(x).chunk(3, dim=-1)
         else:
             one = _pick(x, leaving)
-            q = linear(one, self.in_proj_weight[:width], self.in_proj_bias[:width])
-            kv = linear(x, self.in_proj_weight[width:], self.in_proj_bias[width:])
-            k, v = kv.chunk(2, dim=-1)
+            q = self.project(one, end=width)
+            k, v = self.project(x, begin=width).chunk(2, dim=-1)
             if causal:
                 places = torch.arange(x.shape[1], device=x.device)
                 mask = (places <= leaving[:, None])[:, None, None]  # (B, 1, 1, T)
@@ -89,6 +88,10 @@ class Attention(nn.Module):
         )
         out: Tensor = self.out_proj(seen.transpose(1, 2).flatten(2))
         return out
+
+    def project(self, x: Tensor, begin: int = 0, end: int | None = None) -> Tensor:
+        """Rows [begin, end) of queries, keys and values: all of (B, T, 3 * width) if left out."""
+        return linear(x, self.in_proj_weight[begin:end], self.in_proj_bias[begin:end])
 
 
 class Mlp(nn.Module):
