@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bindstream.calibration import LASTING, MEMORY, SIGMA_LEAST, WARM_UP, Background
+from bindstream.calibration import (
+    LASTING,
+    MEMORY,
+    SIGMA_LEAST,
+    SIGMA_UNKNOWN,
+    WARM_UP,
+    Background,
+)
 
 OFF = 3.0
 
@@ -97,3 +104,42 @@ def test_old_background_is_forgotten() -> None:
         background.push(value)
     assert background.z(0.1) == pytest.approx(0, abs=0.3)
     assert background.z(0.3) > OFF
+
+
+def test_a_score_repeated_for_hours_leaves_the_spread_as_it_was() -> None:
+    background = learned(usual(60))
+    before = [background.z(v) for v in (0.0, 0.1, 0.2, 0.3)]
+    for _ in range(3 * MEMORY):
+        background.push(0.11, repeated=True)
+    assert [background.z(v) for v in (0.0, 0.1, 0.2, 0.3)] == before
+    # The first real noise is noise. Had the repeats been learned it would stand out as an event.
+    assert max(background.push(v) for v in usual(50, 5)) < OFF
+    learned_all = learned([*usual(60), *[0.11] * MEMORY])
+    assert max(learned_all.z(v) for v in usual(50, 5)) > OFF
+
+
+def test_repeats_make_the_warm_up_no_longer_but_the_spread_is_taken_as_wide() -> None:
+    background = Background(OFF)
+    assert math.isnan(background.push(0.1))
+    for _ in range(WARM_UP - 1):
+        assert math.isnan(background.push(0.1, repeated=True))
+    assert background.ready
+    assert background.z(0.1 + SIGMA_UNKNOWN) == pytest.approx(1)
+    assert max(background.push(v) for v in usual(WARM_UP - 1, spread=0.03)) < OFF
+    # Enough is known now: the spread is what it is.
+    assert background.z(0.1 + SIGMA_UNKNOWN) > 1.2
+
+
+def test_repeats_alone_teach_nothing() -> None:
+    background = Background(OFF)
+    for _ in range(3 * WARM_UP):
+        assert math.isnan(background.push(0.1, repeated=True))
+    assert not background.ready
+
+
+def test_an_event_that_is_repeated_goes_on_and_is_not_taken_for_the_background() -> None:
+    background = learned(usual(100))
+    begun = background.push(0.8)
+    said = [background.push(0.8, repeated=True) for _ in range(3 * LASTING)]
+    assert set(said) == {begun}
+    assert begun > OFF

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
+from bindstream.calibration import WARM_UP
 from bindstream.clock import Clock
 from bindstream.config import StreamConfig
 from bindstream.errors import DataError
+from bindstream.frozen import FROZEN_AFTER
 from bindstream.intake import Intake
 from bindstream.modalities import MODALITIES, SENSORS
 from bindstream.records import Window
@@ -258,3 +264,179 @@ def test_a_window_whose_features_fail_is_not_pending_for_ever() -> None:
         intake._ready(sound)
     accounts = intake.ledger.read()
     assert (accounts.captured, accounts.dropped["failed"], accounts.pending) == (1, 1, 0)
+
+
+# The gate ------------------------------------------------------------------------------------
+
+
+def wall(seq: int, celsius: float = 20.0) -> Window:
+    """The thermal window of second `seq`: a wall, and a warmer half of it."""
+    frame = np.full((1, 24, 32), celsius, np.float32)
+    frame[:, :12] += 15
+    return Window("wall", "thermal", seq, seq * S, (seq + 2) * S, frame, 1.0)
+
+
+def gated(**features: Any) -> Intake:
+    """An intake that is fed by hand; the first windows, which are all embedded, have gone by."""
+    config = StreamConfig.model_validate(
+        {
+            "name": "wall",
+            "modality": "thermal",
+            "source": {"kind": "scene"},
+            "gate": {"celsius": 1},
+            "features": features,
+        }
+    )
+    intake = Intake(config, CLOCK, START_NS)
+    for seq in range(WARM_UP):
+        intake.settle(fed(intake, wall(seq)), "embedded")
+    return intake
+
+
+def fed(intake: Intake, window: Window) -> Window:
+    """What comes out for a raw window."""
+    ready = intake._ready(window)
+    assert ready is not None
+    return ready
+
+
+def test_a_window_like_the_last_embedded_one_comes_out_raw_and_says_so() -> None:
+    intake = gated()
+    raw = wall(WARM_UP, 20.4)
+    out = fed(intake, raw)
+    assert out.same_as == WARM_UP - 1
+    np.testing.assert_array_equal(out.data, raw.data)
+    # Cheap readings are the new window's own.
+    assert out.readings["max_c"] == pytest.approx(35.4, abs=1e-4)
+    assert "features" not in out.stages
+    assert out.stages["closed"] <= out.stages["gated"]
+    assert intake.settle(out, "reused") is None
+    said = intake.ledger.read()
+    assert (said.embedded, said.reused, said.pending) == (WARM_UP, 1, 0)
+    assert intake.health().change["celsius"] == pytest.approx(0.4, abs=1e-4)
+
+
+def test_a_window_whose_stand_in_is_unknown_is_embedded_and_nothing_is_lost() -> None:
+    intake = gated()
+    out = [fed(intake, wall(WARM_UP + i)) for i in range(3)]
+    assert {w.same_as for w in out} == {WARM_UP - 1}
+    for window in out:
+        again = intake.settle(window, "unknown")
+        assert again is not None
+        assert again.same_as is None
+        assert again.data.shape == MODALITIES["thermal"].model_input
+        assert again.stages["features"] >= again.stages["closed"]
+        assert intake.ledger.pending()[0] == window.seq
+        assert intake.settle(again, "embedded") is None
+    # From now on the newest of them is what others are compared with.
+    assert fed(intake, wall(20)).same_as == WARM_UP + 2
+    assert intake.ledger.read().pending == 1
+
+
+@pytest.mark.parametrize("outcome", ["failed", "overload"])
+def test_a_reference_that_came_to_nothing_is_referred_to_by_nobody(outcome: Any) -> None:
+    intake = gated()
+    changed = fed(intake, wall(20, 30.0))
+    assert changed.same_as is None
+    intake.settle(changed, outcome)
+    assert fed(intake, wall(21, 30.0)).same_as is None
+
+
+def test_bad_data_is_void_whether_gated_or_not() -> None:
+    intake = gated()
+    broken = dataclasses.replace(wall(20), data=np.full((1, 24, 32), np.nan, np.float32))
+    assert intake._ready(broken) is None
+    assert intake._ready(dataclasses.replace(wall(21), void="too little of it")) is None
+    assert intake.ledger.read().dropped["void"] == 2
+    assert fed(intake, wall(22)).same_as == WARM_UP - 1
+
+
+def test_the_picture_after_a_gated_stretch_is_the_one_that_no_gate_would_have_given() -> None:
+    """The gain control has seen every frame, so the span is the same."""
+    with_gate, without = gated(), gated()
+    without._gate = None
+    reused = 0
+    for seq in range(WARM_UP, 40):
+        warmer = wall(seq, 20 + 0.9 * (seq % 2))
+        out = [fed(intake, warmer) for intake in (with_gate, without)]
+        reused += out[0].same_as is not None
+        with_gate.settle(out[0], "reused" if out[0].same_as is not None else "embedded")
+        without.settle(out[1], "embedded")
+    assert reused > 20
+    one, other = (fed(intake, wall(40, 60.0)) for intake in (with_gate, without))
+    assert one.same_as is None
+    np.testing.assert_array_equal(one.data, other.data)
+
+
+def test_a_gated_stream_that_is_bit_by_bit_the_same_is_frozen_all_the_same() -> None:
+    intake = gated()
+    assert intake.health().frozen == ""
+    for seq in range(WARM_UP, FROZEN_AFTER):
+        intake.settle(fed(intake, wall(seq)), "reused")
+    assert "frozen" in intake.health().frozen
+    assert intake.ledger.read().reused > 10
+    fed(intake, wall(99, 20.01))
+    assert intake.health().frozen == ""
+
+
+def test_without_a_gate_everything_is_embedded() -> None:
+    config = scene("thermal").model_copy(update={"gate": None})
+    windows = played(Intake(config, CLOCK, START_NS))
+    assert windows
+    assert all(w.same_as is None for w in windows)
+    assert "gated" not in windows[0].stages
+
+
+what_happens = st.lists(
+    st.tuples(
+        st.sampled_from(["same", "changed", "void"]),
+        st.sampled_from(["vector", "failed", "unknown", "overload", "later", "killed"]),
+    ),
+    max_size=50,
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(what_happens)
+def test_captured_is_embedded_reused_dropped_and_pending_whatever_happens(
+    steps: list[tuple[str, str]],
+) -> None:
+    intake = gated()
+    expected = Counter({"embedded": WARM_UP})
+    later: list[Window] = []
+
+    def end(window: Window, end: str) -> None:
+        if end == "unknown" and window.same_as is not None:
+            again = intake.settle(window, "unknown")
+            assert again is not None
+            window, end = again, "vector"
+        if end in ("vector", "unknown"):
+            end = "embedded" if window.same_as is None else "reused"
+        assert intake.settle(window, end) is None  # type: ignore[arg-type]
+        expected[end] += 1
+
+    celsius, captured = 20.0, WARM_UP
+    for kind, outcome in steps:
+        celsius += 5 * (kind == "changed")
+        raw = wall(captured, min(celsius, 500))
+        captured += 1
+        ready = intake._ready(dataclasses.replace(raw, void="x" if kind == "void" else ""))
+        if ready is None:
+            expected["void"] += 1
+        elif outcome in ("later", "killed"):
+            later.append(ready)
+        else:
+            end(ready, outcome)
+        if outcome == "killed":  # another process takes over; of some windows the actor knows
+            known = {w.seq: "reused" for w in later if w.same_as is not None}
+            intake.ledger.recover(known)  # type: ignore[arg-type]
+            expected["reused"] += len(known)
+            expected["killed"] += len(later) - len(known)
+            later.clear()
+        elif len(later) > 5:
+            end(later.pop(0), "vector")
+        said = intake.ledger.read()
+        assert said.captured == captured
+        counted = {"embedded": said.embedded, "reused": said.reused, **said.dropped}
+        assert +Counter(counted) == +expected
+        assert said.pending == len(later) == captured - expected.total()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from bindstream import Alert, Config, Embedding, Pipeline
+from bindstream.calibration import WARM_UP
+from bindstream.embedding import Embedder
 from bindstream.errors import ConfigError, ModelError
 
 
@@ -98,3 +101,64 @@ def test_a_frozen_sensor_is_said(tiny_model: Path, tmp_path: Path) -> None:
         if isinstance(record, Embedding) and record.seq == 35:
             break
     assert [w for w in pipeline.warnings if w.startswith("hall: ") and "frozen" in w]
+
+
+def gated(model: Path, folder: Path, gate: object) -> Config:
+    """A camera before which something changes once; the wall's own noise is no change."""
+    for i in range(60):
+        picture = np.random.default_rng(i).normal(100, 4, (48, 64, 3))
+        picture[10:30, 20:40] += 80 * (i >= 40)
+        Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(folder / f"{i:02d}.png")
+    hall = {"kind": "camera", "folder": str(folder), "fps": 2, "speed": "max"}
+    return Config.model_validate(
+        {
+            "streams": [{"name": "hall", "source": hall, "gate": gate}],
+            "model": {"name": str(model), "threads": 1},
+        }
+    )
+
+
+def test_a_gate_reuses_vectors_while_nothing_changes_and_says_what_it_saved(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    runs = [Pipeline(gated(tiny_model, tmp_path, gate)) for gate in (False, True)]
+    off, on = ([r for r in run if isinstance(r, Embedding)] for run in runs)
+    assert [r.seq for r in on] == [r.seq for r in off]
+    assert {r.same_as for r in off} == {None}
+    computed = {r.seq: r.vector for r in on if r.same_as is None}
+    for record, ungated in zip(on, off, strict=True):
+        if record.same_as is None:
+            np.testing.assert_allclose(record.vector, ungated.vector, atol=1e-6)
+        else:
+            np.testing.assert_array_equal(record.vector, computed[record.same_as])
+            assert record.start_ns - on[0].start_ns == ungated.start_ns - off[0].start_ns
+    # The twelve first ones, those that saw the change come, and the first after it.
+    assert WARM_UP < len(computed) < WARM_UP + 5
+    said = runs[1].health()["hall"].accounts
+    assert (said.embedded, said.reused, said.pending) == (
+        len(computed),
+        len(on) - len(computed),
+        0,
+    )
+    assert runs[1].tower_s()["hall"] > 0
+
+
+def test_where_the_vector_to_be_reused_does_not_exist_the_window_is_embedded(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    pipeline = Pipeline(gated(tiny_model, tmp_path, True))
+    records = []
+    for record in pipeline:
+        assert isinstance(record, Embedding)
+        records.append(record)
+        if record.seq == 13:  # as if another process had begun
+            pipeline._embedder = Embedder(pipeline.model, pipeline.clock)
+    assert [r.seq for r in records] == list(range(len(records)))
+    assert records[13].same_as == WARM_UP - 1
+    # Those that were marked already are embedded after all, and later ones refer to them.
+    assert records[14].same_as is None
+    after = [r.same_as for r in records[14:19]]
+    assert after[-1] is not None
+    assert after[-1] >= 14
+    said = pipeline.health()["hall"].accounts
+    assert (said.captured, said.pending, sum(said.dropped.values())) == (len(records), 0, 0)

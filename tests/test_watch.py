@@ -140,3 +140,62 @@ def test_streams_do_not_disturb_each_other(order: list[str]) -> None:
             loud = 1.5 if stream == "hall" and i in range(30, 34) else 0
             together += watch.push(window(i, loud, stream))[1]
     assert together == alone
+
+
+def reused(i: int, of: Embedding) -> Embedding:
+    """The window of second `i`, for which the vector of an earlier one stands."""
+    as_ = of.seq if of.same_as is None else of.same_as
+    return dataclasses.replace(of, seq=i, start_ns=i * S, end_ns=(i + 2) * S, same_as=as_)
+
+
+def test_reused_vectors_are_scored_and_not_learned() -> None:
+    watch = watching()
+    for i in range(40):
+        last = window(i)
+        watch.push(last)
+    undisturbed = watching()
+    run(undisturbed, range(0), 40)
+    once = watch.push(reused(40, last))[0][0]
+    for i in range(41, 2000):
+        scores, alerts = watch.push(reused(i, last))
+        assert (scores[0].z, scores[0].seq, alerts) == (once.z, i, [])
+    noise = [watch.push(window(i))[0][0].z for i in range(2000, 2020)]
+    assert noise == [undisturbed.push(window(i))[0][0].z for i in range(2000, 2020)]
+    assert max(noise) < 3
+
+
+def test_an_event_that_stays_as_it_is_goes_on() -> None:
+    watch = watching()
+    run(watch, range(0), 40)
+    loud = window(40, 1.5)
+    alerts = watch.push(loud)[1]
+    for i in range(41, 60):
+        alerts += watch.push(reused(i, loud))[1]
+    alerts += watch.push(window(60))[1]
+    assert [(a.state, a.start_ns // S, a.end_ns // S) for a in alerts] == [
+        ("started", 40, 42),
+        ("ended", 40, 61),
+    ]
+
+
+def test_a_query_added_while_nothing_changes_is_ready_in_the_usual_time() -> None:
+    watch = watching()
+    run(watch, range(0), 40)
+    still = window(39)
+    watch.put(query("hound"))
+    said = []
+    for i in range(40, 40 + WARM_UP + 3):
+        said.append(next(s.z for s in watch.push(reused(i, still))[0] if s.query == "hound"))
+    assert all(math.isnan(z) for z in said[:WARM_UP])
+    assert said[WARM_UP:] == [0, 0, 0]
+    assert watch.warming() == []
+    (alert,) = [a for a in watch.push(window(90, 1.5))[1] if a.query == "hound"]
+    assert alert.state == "started"
+
+
+def test_of_a_vector_whose_own_window_was_lost_the_next_one_is_learned() -> None:
+    watch = watching()
+    for i in range(0, 4 * WARM_UP, 2):
+        watch.push(reused(i + 1, window(i)))
+    assert watch.warming() == []
+    assert len(watch._lines["dog", "mic"].background._values) == 2 * WARM_UP

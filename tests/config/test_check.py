@@ -8,7 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bindstream.config import Problem, QueryConfig, check_config, json_schema, load_config
+from bindstream.config.gate import GateConfig
 from bindstream.errors import ConfigError
+from bindstream.gate import GATE_LEVELS, REFRESH_S
 from bindstream.sources.registry import KINDS
 
 GOOD = """\
@@ -343,3 +345,67 @@ def test_no_part_of_a_password_with_odd_signs_is_repeated(tmp_path: Path) -> Non
     said = str(only_problem(tmp_path, text))
     assert "10.0.0.7" in said
     assert "ss/w0rd" not in said
+
+
+# The gate ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("written", ["true", "{}"])
+def test_a_gate_takes_the_levels_of_its_modality(tmp_path: Path, written: str) -> None:
+    text = GOOD + f"    gate: {written}\n"
+    assert problems_of(tmp_path, text) == []
+    door, heat = load_config(tmp_path / "config.yaml").streams
+    assert door.gate is None
+    assert heat.gate is not None
+    assert heat.gate.levels("thermal") == GATE_LEVELS["thermal"]
+    assert heat.gate.refresh_s == REFRESH_S
+
+
+@pytest.mark.parametrize("written", ["false", "null"])
+def test_a_gate_can_be_switched_off(tmp_path: Path, written: str) -> None:
+    assert problems_of(tmp_path, GOOD + f"    gate: {written}\n") == []
+    assert load_config(tmp_path / "config.yaml").streams[1].gate is None
+
+
+def test_a_level_that_is_set_holds(tmp_path: Path) -> None:
+    assert problems_of(tmp_path, GOOD + "    gate: {celsius: 2.5, refresh_s: 10}\n") == []
+    gate = load_config(tmp_path / "config.yaml").streams[1].gate
+    assert gate is not None
+    assert gate.levels("thermal") == {"celsius": 2.5}
+    assert gate.refresh_s == 10
+
+
+def test_each_level_of_another_modality_is_named_in_its_line(tmp_path: Path) -> None:
+    gate = "    gate:\n      celsius: 1\n      dbfs: -50\n      grey_levels: 3\n"
+    found = problems_of(tmp_path, GOOD + gate)
+    assert [(p.line, p.path) for p in found] == [
+        (8, "streams[1].gate.dbfs"),
+        (9, "streams[1].gate.grey_levels"),
+    ]
+    assert "audio" in found[0].what
+    assert "celsius" in found[0].what
+
+
+@pytest.mark.parametrize(
+    ("gate", "path"),
+    [
+        ("{celsius: 0}", "celsius"),
+        ("{celsius: -1}", "celsius"),
+        ("{celsius: .nan}", "celsius"),
+        ("{refresh_s: 0}", "refresh_s"),
+        ("{celcius: 1}", "celcius"),
+    ],
+)
+def test_a_level_that_cannot_be_is_a_problem(tmp_path: Path, gate: str, path: str) -> None:
+    problem = only_problem(tmp_path, GOOD + f"    gate: {gate}\n")
+    assert problem.path == f"streams[1].gate.{path}"
+
+
+def test_every_level_there_is_can_be_set(tmp_path: Path) -> None:
+    for modality, levels in GATE_LEVELS.items():
+        section = ", ".join(f"{name}: {level}" for name, level in levels.items())
+        text = "streams:\n  - {name: a, modality: %s, source: {kind: scene}, gate: {%s}}\n"
+        assert problems_of(tmp_path, text % (modality, section)) == []
+    assert set(GateConfig.model_fields) == {n for m in GATE_LEVELS.values() for n in m} | {
+        "refresh_s"
+    }
