@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _INFO_HELP = """Say what a model holds: towers, sizes, costs, words, licence and known limits.
 
-Reads model.json and the heads of the other files alone, so it says nothing of damage that has the
-right size; `bindstream model verify` looks into them.
+Reads model.json and the heads of the other files alone. Of damage that has
+the right size it says nothing; `bindstream model verify` does.
 
 Examples:
 
@@ -40,7 +40,7 @@ Example:
 @model_app.command("info", help=_INFO_HELP)
 def info(
     model: Annotated[
-        str, typer.Argument(metavar="[MODEL]", help="A model's name or directory.")
+        str, typer.Argument(metavar="MODEL", help="A model's name or directory.")
     ] = "starter",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -25,22 +25,25 @@ app.add_typer(model_app, name="model")
 
 _IMPORT_HELP = """Make a model directory of a published checkpoint.
 
-Takes imagebind_huge.pth, and OpenCLIP's ViT-H/14 for vision and text; as .pth, .bin or
-.safetensors. Every name, shape and value is checked before anything is written. Of several
-checkpoints each tower comes from the first that has it. The vocabulary,
-bpe_simple_vocab_16e6.txt.gz, lies under bpe/ of ImageBind's repository and clip/ of openai/CLIP;
-towers without text need none.
+Takes imagebind_huge.pth, and OpenCLIP's ViT-H/14 for vision and text; as
+.pth, .bin or .safetensors. Every name, shape and value is checked before
+anything is written. Of several checkpoints, each tower comes from the first
+that has it.
 
-ImageBind's weights are licensed CC BY-NC-SA 4.0, for research alone.
+Text needs CLIP's vocabulary, bpe_simple_vocab_16e6.txt.gz: it lies under bpe/
+of ImageBind's repository and under clip/ of openai/CLIP.
+
+ImageBind's weights are licensed CC BY-NC-SA 4.0: for research alone.
 
 Examples:
 
-  bindstream model import imagebind_huge.pth --vocab bpe_simple_vocab_16e6.txt.gz --out huge
+  bindstream model import imagebind_huge.pth --out huge \\
+    --vocab bpe_simple_vocab_16e6.txt.gz
 
-  bindstream model import imagebind_huge.pth --towers audio,imu --out ears
+  bindstream model import imagebind_huge.pth --out ears --towers audio,imu
 
   bindstream model import open_clip_pytorch_model.bin imagebind_huge.pth \\
-    --vocab bpe_simple_vocab_16e6.txt.gz --out mixed
+    --out mixed --vocab bpe_simple_vocab_16e6.txt.gz
 """
 
 
@@ -70,7 +73,7 @@ def import_model(
 ) -> None:
     from bindstream.models import missing_package
 
-    wanted = _towers(towers) if towers else None
+    wanted = None if towers is None else _towers(towers)
     try:
         from bindstream.models.importing import import_checkpoints
     except ImportError as error:

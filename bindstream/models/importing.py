@@ -1,8 +1,8 @@
 """Published checkpoints, turned into a model directory.
 
 Everything is checked before a byte is written: names, shapes, checksums, values, free space. Then
-tower by tower, memory-mapped and mapped anew for each, so that the peak of memory is that of the
-largest tower in the stored dtype and in float32.
+tower by tower, from a mapping that is made anew every 256 MB, so that the peak of memory is the
+largest tower in float32, when its golden vectors are computed.
 """
 
 from __future__ import annotations
@@ -163,10 +163,9 @@ def _rounded(value: float) -> float:
 
 
 def _weights(part: Part, progress: _Progress) -> Iterator[tuple[str, Tensor]]:
-    tensors = read_checkpoint(part.source.path)
-    for ours, entry in part.weights.items():
-        yield ours, entry.ours(tensors[entry.name])
-        progress.advance(math.prod(entry.shape))
+    for ours, entry, value in part.read():
+        yield ours, entry.ours(value)
+        progress.advance(value.numel())
 
 
 def _check_target(directory: Path, force: bool) -> None:

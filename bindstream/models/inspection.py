@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from bindstream.errors import ModelError
 from bindstream.models.checkpoint import read_checkpoint
@@ -18,6 +19,7 @@ from bindstream.models.sizes import TowerConfig
 from bindstream.records import ModalityName
 
 LAYOUTS = (IMAGEBIND, OPENCLIP)
+_REMAPPED_BYTES = 256e6
 _NAMED = 5  # so many of a kind are named in an error
 
 
@@ -47,6 +49,17 @@ class Part:
     def present(self) -> bool:
         """Whether any of its entries is in the checkpoint."""
         return any(entry.name in self.source.shapes for entry in self.weights.values())
+
+    def read(self) -> Iterator[tuple[str, Entry, Tensor]]:
+        """Our name, entry and published tensor of every weight, mapped into memory."""
+        tensors: dict[str, Tensor] = {}
+        touched = math.inf
+        for ours, entry in self.weights.items():
+            if touched > _REMAPPED_BYTES:  # pages that were read stay until their mapping goes
+                tensors, touched = read_checkpoint(self.source.path), 0
+            value = tensors[entry.name]
+            touched += value.numel() * value.element_size()
+            yield ours, entry, value
 
 
 def open_checkpoint(path: Path) -> Source:
@@ -188,10 +201,8 @@ def check_values(part: Part, dtype: torch.dtype, advance: Callable[[int], None])
     Raises:
         ModelError: the names of those that are not.
     """
-    tensors = read_checkpoint(part.source.path)
     broken, beyond = [], []
-    for entry in part.weights.values():
-        value = tensors[entry.name]
+    for _, entry, value in part.read():
         if not value.to(dtype).isfinite().all():
             if value.isfinite().all():
                 beyond.append(f"{entry.name} (up to {float(value.abs().max()):.3g})")
