@@ -13,15 +13,18 @@ import zlib
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from bindstream.modalities import MODALITIES
 from bindstream.models.imagebind import Tower
+from bindstream.models.loading import CPU, blank, fill_tower
+from bindstream.models.precision import Arithmetic
 from bindstream.models.published import IMAGEBIND
 from bindstream.models.sizes import HUGE, TowerConfig
 from bindstream.records import ModalityName
 
 TOKENS = ("pos_embed", "cls_token", "bias_k", "bias_v", "token_embedding.weight")
-START, END = 49406, 49407  # of CLIP's vocabulary
+END = 49407  # of CLIP's vocabulary; the start token comes before it
 
 
 def normals(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -47,29 +50,28 @@ def weight(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
     return values
 
 
-def tower(config: TowerConfig) -> Tower:
-    """A tower with the weights of the rule, float32 on the CPU, in evaluation mode."""
-    with torch.device("meta"):
-        blank = Tower(config)
-    entries = IMAGEBIND.weights(config)
-    filled = {
-        ours: torch.from_numpy(weight(entry.name, entry.shape)) for ours, entry in entries.items()
-    }
-    blank.load_state_dict(filled, assign=True)
-    return blank.eval().requires_grad_(False)
+def tower(
+    config: TowerConfig, device: torch.device = CPU, precision: Arithmetic = "float32"
+) -> nn.Module:
+    """A tower with the weights of the rule, in evaluation mode."""
+    entries = IMAGEBIND.weights(config).items()
+    drawn = ((ours, torch.from_numpy(weight(entry.name, entry.shape))) for ours, entry in entries)
+    return fill_tower(blank(Tower, config), drawn, precision, device)
 
 
-def inputs(modality: ModalityName, batch: int) -> torch.Tensor:
+def inputs(modality: ModalityName, batch: int) -> Tensor:
     """(batch, *model_input) float32; text: token ids (batch, 77) int64 of 8, 13, 18 … tokens."""
-    if modality != "text":
-        shape = (batch, *MODALITIES[modality].model_input)
-        return torch.from_numpy(normals(f"input.{modality}", shape))
-    ids = np.zeros((batch, *MODALITIES["text"].model_input), np.int64)
-    for row in range(batch):
-        words = 6 + 5 * row
-        generator = np.random.Generator(np.random.Philox(key=1000 + row))
-        drawn = generator.integers(1, START, words)
-        ids[row, : words + 2] = [START, *drawn, END]
+    if modality == "text":
+        return torch.cat([text(8 + 5 * row, seed=1000 + row) for row in range(batch)])
+    shape = (batch, *MODALITIES[modality].model_input)
+    return torch.from_numpy(normals(f"input.{modality}", shape))
+
+
+def text(tokens: int, seed: int, end: int = END) -> Tensor:
+    """Token ids (1, 77) int64 of a text with so many tokens, the last one `end`, then zeros."""
+    ids = np.zeros((1, *MODALITIES["text"].model_input), np.int64)
+    generator = np.random.Generator(np.random.Philox(key=seed))
+    ids[0, :tokens] = [end - 1, *generator.integers(1, end - 1, tokens - 2), end]
     return torch.from_numpy(ids)
 
 

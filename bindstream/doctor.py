@@ -16,6 +16,7 @@ from typing import Literal
 from bindstream.config import Config
 from bindstream.devices import list_devices
 from bindstream.errors import BindstreamError
+from bindstream.models.precision import Precision
 
 OLDEST_PYTHON = (3, 10)
 SHARED_MEMORY = Path("/dev/shm")
@@ -69,7 +70,9 @@ def examine(config: Config | None, ray: Callable[[], str] | None = None) -> Iter
     yield _tried("torch", _torch, "Install the torch build made for this machine.")
     name = config.model.name if config else "starter"
     device = config.model.device if config else "auto"
-    yield _tried(f"model {name}", lambda: _model(name, device), "Install or copy the model again.")
+    precision: Precision = config.model.precision if config else "auto"
+    fix = "Install or copy the model again."
+    yield _tried(f"model {name}", lambda: _model(name, device, precision), fix)
     store_mb = config.ray.object_store_mb if config else 256
     yield _shared_memory(store_mb)
     if ray is not None:
@@ -147,18 +150,17 @@ def _torch() -> str:
     return "; ".join(found)
 
 
-def _model(name: str, device: str) -> str:
-    """Every tower's golden vectors."""
+def _model(name: str, device: str, precision: Precision) -> str:
+    """Every tower's golden vectors, and what it computes in."""
     from bindstream.models import load_model
-    from bindstream.models.golden import LEAST_COSINE
 
-    model = load_model(name, device=device)
-    cosines = model.check()
-    wrong = {m: c for m, c in cosines.items() if not c >= LEAST_COSINE}
-    if wrong:
-        said = ", ".join(f"{m} {c:.4f}" for m, c in wrong.items())
-        raise ArithmeticError(f"golden vectors differ (cosine below {LEAST_COSINE}): {said}")
-    return f"{model.name} {model.fingerprint}: golden vectors right for {', '.join(cosines)}"
+    model = load_model(name, device=device, precision=precision)
+    if faults := model.faults():
+        said = "; ".join(f"{tower} {fault}" for tower, fault in faults.items())
+        raise ArithmeticError(f"golden vectors differ: {said}")
+    right = f"golden vectors right for {', '.join(model.modalities)}"
+    warnings = [f"{tower} {warning}" for tower, warning in model.warnings.items()]
+    return "; ".join([f"{model.name} {model.fingerprint}: {right}", *model.reasons, *warnings])
 
 
 def _shared_memory(store_mb: int) -> Finding:

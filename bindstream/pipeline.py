@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from bindstream.config import Config, load_config
 from bindstream.embedding import Embedder, Outcome
 from bindstream.intake import Intake, IntakeHealth
 from bindstream.models import load_model
+from bindstream.models.keeping import TextKeeping
 from bindstream.queries import encode_query, unknown_words_warning
 from bindstream.records import Alert, Embedding, Window
 from bindstream.watch import Watch
@@ -41,7 +43,10 @@ class Pipeline:
             modalities=(*modalities, "text"),
             device=model.device,
             threads=model.threads,
+            precision=model.precision,
+            compile=model.compile,
         )
+        self._keeping = TextKeeping(self.model, model.keep_text_s)
         self._embedder = Embedder(self.model, self.clock)
         self._watch = Watch(
             {
@@ -50,7 +55,7 @@ class Pipeline:
                 if (phrases := self.model.background(modality))
             }
         )
-        self._doubts = [f"{tower}: {what}" for tower, what in self.model.faults().items()]
+        self._doubts = [f"{tower}: {what}" for tower, what in self.model.warnings.items()]
         for query in self.config.queries:
             self._watch.put(encode_query(query, self.model.encode_text, self.model.fingerprint))
             unknown = [
@@ -72,6 +77,7 @@ class Pipeline:
                     for window in intake.poll(0.05 / len(running)):
                         yield from self._take(intake, window)
                 running = [intake for intake in running if not intake.ended]
+                self._keeping.due(time.monotonic())
                 if any(not intake.recorded for intake in running):
                     yield from self._announced(self._watch.due(self.clock.now_ns()))
             yield from self._announced(self._watch.flush())

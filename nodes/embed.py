@@ -29,7 +29,8 @@ class EmbedHealth:
     """What an embed actor says of itself.
 
     `beat_s` is the age of its loop's last turn, `tower_cpu_s` the processor time spent in towers,
-    `tower_s` for each stream the mean time a window that was computed spent in its tower.
+    `tower_s` for each stream the mean time a window that was computed spent in its tower. `towers`
+    are those in memory now, `reasons` what each computes in and why.
     """
 
     pid: int
@@ -38,6 +39,8 @@ class EmbedHealth:
     batches: int
     tower_cpu_s: float
     tower_s: dict[str, float]
+    towers: tuple[ModalityName, ...]
+    reasons: tuple[str, ...]
     beat_s: float
     warnings: dict[str, str]
     error: str
@@ -53,6 +56,7 @@ class EmbedNode:
         self, config: ModelConfig, wiring: Wiring, modalities: Sequence[ModalityName]
     ) -> None:
         from bindstream.models import load_model
+        from bindstream.models.keeping import TextKeeping
 
         self._clock = wiring.clock.here()
         self._model = load_model(
@@ -60,9 +64,11 @@ class EmbedNode:
             modalities=(*modalities, "text"),
             device=config.device,
             threads=config.threads,
+            precision=config.precision,
+            compile=config.compile,
         )
+        self._keeping = TextKeeping(self._model, config.keep_text_s)
         self._embedder = Embedder(self._model, self._clock)
-        self._faults = self._model.faults()
         self._batcher = Batcher(config.batch, round(config.wait_ms * 1e6))
         self._publisher = Publisher(wiring.inbound, wiring.keys)
         self._publishing = threading.Lock()
@@ -118,8 +124,10 @@ class EmbedNode:
             batches=self._batches,
             tower_cpu_s=self._tower_cpu_s,
             tower_s=self._embedder.tower_s(),
+            towers=self._model.in_memory,
+            reasons=tuple(self._model.reasons),
             beat_s=time.monotonic() - self._beat_s,
-            warnings={**self._faults, **self._embedder.warnings},
+            warnings={**self._model.warnings, **self._embedder.warnings},
             error=self._error,
         )
 
@@ -129,7 +137,9 @@ class EmbedNode:
 
     def _encode_text(self, texts: list[str]) -> Any:
         with self._model_lock:
-            return self._model.encode_text(texts)
+            vectors = self._model.encode_text(texts)
+            self._keeping.due(time.monotonic())
+        return vectors
 
     async def unknown_words(self, texts: list[str]) -> list[str]:
         """Words in these texts that the model has never seen."""
@@ -153,6 +163,8 @@ class EmbedNode:
                     self._batcher.excuse(window.stream, window.modality)
             if batch := self._batcher.due(self._clock.now_ns()):
                 self._compute(batch)
+            with self._model_lock:
+                self._keeping.due(time.monotonic())
 
     def _compute(self, batch: list[Window]) -> None:
         begun_s = time.process_time()

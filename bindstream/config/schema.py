@@ -18,6 +18,7 @@ from bindstream.config.section import Section
 from bindstream.config.sinks import SinkConfig, TerminalSinkConfig
 from bindstream.features.depth import KINECT
 from bindstream.gate import GATE_LEVELS
+from bindstream.models.precision import Precision
 from bindstream.records import ModalityName
 from bindstream.sources.options import SourceOptions
 from bindstream.sources.registry import KINDS
@@ -157,6 +158,23 @@ class ModelConfig(Section):
     batch: int = Field(default=8, ge=1, le=1024, description="most windows embedded at one go")
     wait_ms: float = Field(
         default=5, ge=0, le=1000, description="longest wait for a batch to fill, milliseconds"
+    )
+    precision: Precision = Field(
+        default="auto",
+        description="auto takes float16 on CUDA, bfloat16 on a CPU that computes in it, else "
+        "float32; int8 (CPU) takes a quarter of float32's memory",
+    )
+    compile: bool = Field(
+        default=False,
+        description="compile the towers with torch.compile: needs a C++ compiler and minutes at "
+        "the start; measure whether it pays before you keep it",
+    )
+    keep_text_s: float = Field(
+        default=60,
+        ge=0,
+        le=86400,
+        description="how long the text tower stays in memory unused, seconds; longer, up to an "
+        "hour, where queries keep coming",
     )
 
 

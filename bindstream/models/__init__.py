@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from bindstream.errors import MissingPackageError, ModelError
+from bindstream.models.precision import Precision
 from bindstream.records import ModalityName
 
 if TYPE_CHECKING:
@@ -28,19 +29,28 @@ def load_model(
     modalities: Sequence[ModalityName] | None = None,
     device: str = "auto",
     threads: int | None = None,
+    precision: Precision = "auto",
+    compile: bool = False,
 ) -> Model:
     """Load the towers asked for of a model. Blocks while files are read and checked.
+
+    A tower whose golden vectors are wrong in a precision is computed in a wider one: int8 and
+    float16 give way to bfloat16 (not where a CPU would emulate it), that to float32.
+    `Model.reasons` says what it came to, `Model.warnings` what did not go as asked.
 
     Args:
         name_or_path: a model that comes with the package, or the path of a model directory.
         modalities: the towers to load, "text" among them; all that the model has if None.
         device: "auto" (a GPU that computes, else the CPU), or a torch device such as "cuda:1".
-            float32 on a CPU, float16 on CUDA.
         threads: torch's threads in this process; left as it is if None.
+        precision: "auto" is bfloat16 on a CPU that computes in it (by its flags in /proc/cpuinfo),
+            float16 on CUDA, else float32. "int8" is for CPUs: a quarter of float32's memory.
+        compile: compile towers other than text with torch.compile, which needs a C++ compiler and
+            takes a minute or more a tower, in which nothing is embedded.
 
     Raises:
-        ModelError: no such model, a damaged or foreign directory, a tower it does not have, or a
-            device that does not compute.
+        ModelError: no such model, a damaged or foreign directory, a tower or precision there is
+            not, or a device that does not compute.
         MissingPackageError: torch, safetensors or tokenizers is not installed.
     """
     directory = model_directory(name_or_path)
@@ -50,9 +60,13 @@ def load_model(
         from bindstream.models.encoder import open_model
     except ImportError as error:
         raise missing_package(error) from error
+    if precision not in get_args(Precision):
+        raise ModelError(
+            f"{precision!r} is no precision.", fix=f"Choose {', '.join(get_args(Precision))}."
+        )
     if threads is not None:
         torch.set_num_threads(threads)
-    return open_model(directory, modalities, _device(device))
+    return open_model(directory, modalities, _device(device), precision, compile)
 
 
 def missing_package(error: ImportError) -> MissingPackageError:

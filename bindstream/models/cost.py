@@ -1,4 +1,4 @@
-"""What a tower costs: operations a view and parameters, from its size alone.
+"""What a tower costs: operations a view, parameters and memory, from its size alone.
 
 A multiplication with the addition that follows it counts as two operations. Counted are the
 matrix products: patches, projections, attention and MLP. Left out are norms, activations, biases
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from bindstream.errors import DataError
+from bindstream.models.precision import Arithmetic
 from bindstream.models.sizes import TowerConfig
 
 GIGA = 1e9
@@ -56,12 +57,23 @@ def operations(config: TowerConfig, tokens: int | None = None) -> Operations:
 @cache
 def parameters(config: TowerConfig) -> int:
     """How many learned values the tower has."""
-    import torch  # operations are counted without it
+    from bindstream.models.layout import tower_shapes  # with torch: operations do without
 
+    return sum(math.prod(shape) for shape in tower_shapes(config).values())
+
+
+@cache
+def weight_bytes(config: TowerConfig, precision: Arithmetic) -> int:
+    """Memory of the tower's weights in a precision; in int8 its scales are among them."""
     from bindstream.models.imagebind import Tower
+    from bindstream.models.loading import blank, dtype_of
+    from bindstream.models.quantized import to_int8
 
-    with torch.device("meta"):
-        return sum(weight.numel() for weight in Tower(config).parameters())
+    tower = blank(Tower, config)
+    if precision == "int8":
+        to_int8(tower)
+    tower.to(dtype_of(precision))  # of what is float
+    return sum(value.nbytes for value in tower.state_dict().values())
 
 
 def _around_blocks(config: TowerConfig, tokens: int) -> int:

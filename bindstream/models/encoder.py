@@ -15,10 +15,11 @@ from bindstream.background import BACKGROUND
 from bindstream.errors import DataError, ModelError
 from bindstream.features.whole import model_inputs
 from bindstream.modalities import MODALITIES
-from bindstream.models.directory import GOLDEN, TOKENIZER, ModelSpec, read_spec
-from bindstream.models.golden import LEAST_COSINE, golden_vectors
-from bindstream.models.loading import build_tower, check_file, read_weights
-from bindstream.models.tokenizer import Tokenizer
+from bindstream.models.directory import TOKENIZER, ModelSpec, read_spec
+from bindstream.models.loading import check_file, dtype_of
+from bindstream.models.precision import Arithmetic, Precision
+from bindstream.models.tokenizer import Tokenizer, groups_by_length
+from bindstream.models.towers import Towers
 from bindstream.records import ModalityName
 
 BATCH = 16  # rows at once in `embed`, so that a long recording does not fill the memory
@@ -29,25 +30,50 @@ class Model:
     """Towers of one model directory on one device. Not thread-safe; one process a device.
 
     `fingerprint` names weights and preprocessing, `name` and `licence` are the model's own,
-    `dim` is the length of its vectors, `modalities` are the towers that are loaded.
+    `dim` is the length of its vectors, `modalities` are the towers that were asked for.
     """
 
     def __init__(
         self,
         spec: ModelSpec,
-        towers: dict[ModalityName, nn.Module],
+        towers: Towers,
         tokenizer: Tokenizer | None,
-        golden: dict[str, Tensor],
         device: torch.device,
     ) -> None:
-        # Half precision halves memory and time where the device computes in it.
-        self._dtype = torch.float16 if device.type == "cuda" else torch.float32
+        self._spec, self._towers, self._tokenizer = spec, towers, tokenizer
         self._device = device
-        self._towers = {m: tower.to(device, self._dtype) for m, tower in towers.items()}
-        self._spec, self._tokenizer, self._golden = spec, tokenizer, golden
         self.fingerprint = spec.fingerprint
         self.name, self.licence, self.dim = spec.name, spec.licence, spec.dim
-        self.modalities: tuple[ModalityName, ...] = tuple(towers)
+        self.modalities = towers.names
+        self.texts_encoded = 0  # so far: by it one can tell whether the text tower is in use
+
+    @property
+    def precision(self) -> dict[ModalityName, Arithmetic]:
+        """What each tower computes in."""
+        return {modality: found.precision for modality, found in self._towers.settled.items()}
+
+    @property
+    def reasons(self) -> list[str]:
+        """What towers compute in, and why: a line for those that share both.
+
+        Such as "vision, audio in float32: this CPU has no bfloat16 arithmetic (...)".
+        """
+        together: dict[tuple[str, str], list[str]] = {}
+        for modality, found in self._towers.settled.items():
+            together.setdefault((found.precision, found.reason), []).append(modality)
+        return [
+            f"{', '.join(names)} in {precision}: {why}"
+            for (precision, why), names in together.items()
+        ]
+
+    @property
+    def in_memory(self) -> tuple[ModalityName, ...]:
+        """Towers whose weights are in memory now."""
+        return self._towers.in_memory
+
+    def release(self, modality: ModalityName) -> None:
+        """Let go of a tower's memory. It is read again when it is next needed, which blocks."""
+        self._towers.release(modality)
 
     @torch.inference_mode()
     def encode(self, modality: ModalityName, batch: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -72,21 +98,30 @@ class Model:
         if not np.isfinite(batch).all():
             raise DataError(f"A batch of {modality} holds NaN or infinity.")
         x = torch.from_numpy(np.ascontiguousarray(batch, np.float32))
-        return self._vectors(modality, tower, x.to(self._device, self._dtype))
+        dtype = dtype_of(self.precision[modality])
+        return self._vectors(modality, tower, x.to(self._device, dtype))
 
     @torch.inference_mode()
     def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors (n, dim) float32 of texts; over-long ones are cut. Blocks.
+        """Unit vectors (n, dim) float32 of texts, in their order; over-long ones are cut. Blocks.
+
+        A tower that was released is read again. Texts of like length are computed together, at most
+        `tokenizer.TOKENS` tokens at a time, so that any number of them takes bounded memory.
 
         Raises:
-            DataError: not a sequence of str.
+            DataError: not a sequence of str, or a text without a word.
             ModelError: the text tower is not loaded.
         """
-        tower = self._tower("text")
         if isinstance(texts, str):
             raise DataError("encode_text takes a list of texts.", fix="Write [text].")
-        ids = torch.from_numpy(self._text_tokenizer().encode(texts))
-        return self._vectors("text", tower, ids.to(self._device))
+        tokenizer = self._text_tokenizer()
+        ids = tokenizer.encode(texts)
+        vectors = np.zeros((len(ids), self.dim), np.float32)
+        for rows in groups_by_length(tokenizer.lengths(ids)):
+            x = torch.from_numpy(ids[rows]).to(self._device)
+            vectors[rows] = self._vectors("text", self._tower("text"), x)
+        self.texts_encoded += len(ids)
+        return vectors
 
     def unknown_words(self, text: str) -> list[str]:
         """Words of `text` that the model was never trained on, in order ([] if it knows all).
@@ -135,37 +170,45 @@ class Model:
         return np.concatenate([self.encode(modality, row) for row in rows])
 
     def check(self) -> dict[ModalityName, float]:
-        """For each tower the least cosine of its golden vectors to those stored with the model.
+        """For each tower the least cosine of its golden vectors, computed now, to the stored ones.
 
-        About 1 is right; under `golden.LEAST_COSINE` (or NaN) the tower must not be used.
+        About 1 is right; a tower under `precision.LEAST_COSINE` (or NaN) must not be used.
         """
-        cosines: dict[ModalityName, float] = {}
-        for modality, tower in self._towers.items():
-            found = golden_vectors(tower, self._spec.towers[modality])
-            cosines[modality] = float((found * self._golden[modality]).sum(-1).min())
-        return cosines
+        return {modality: self._towers.cosine(modality) for modality in self.modalities}
 
     def faults(self) -> dict[str, str]:
-        """Towers that do not give the vectors they were saved with, and by how much ({}: none)."""
+        """Towers that did not give the vectors they were saved with when they were loaded, whatever
+        they were computed in, and by how much ({}: none)."""
         return {
-            f"tower {modality}": f"gives other vectors than it was saved with (cosine {cosine:.4f})"
-            for modality, cosine in self.check().items()
-            if not cosine >= LEAST_COSINE
+            f"tower {modality}": "gives other vectors than it was saved with "
+            f"(cosine {found.cosine:.4f})"
+            for modality, found in self._towers.settled.items()
+            if not found.sound
         }
 
+    @property
+    def warnings(self) -> dict[str, str]:
+        """What a user should know of each tower: its fault, or what it does not do as asked."""
+        said: dict[str, list[str]] = {name: [fault] for name, fault in self.faults().items()}
+        for modality, found in self._towers.settled.items():
+            if found.warning:
+                said.setdefault(f"tower {modality}", []).append(found.warning)
+        for modality, why in self._towers.uncompiled.items():
+            said.setdefault(f"tower {modality}", []).append(f"runs uncompiled: {why}")
+        return {name: "; ".join(each) for name, each in said.items()}
+
     def _tower(self, modality: ModalityName) -> nn.Module:
-        try:
+        if modality in self.modalities:
             return self._towers[modality]
-        except KeyError:
-            raise ModelError(
-                f"The tower for {modality} is not loaded (loaded: {', '.join(self.modalities)}).",
-                where=self.name,
-                fix=f"The model has: {', '.join(self._spec.towers)}. Load the towers you need.",
-            ) from None
+        raise ModelError(
+            f"The tower for {modality} is not loaded (loaded: {', '.join(self.modalities)}).",
+            where=self.name,
+            fix=f"The model has: {', '.join(self._spec.towers)}. Load the towers you need.",
+        )
 
     def _text_tokenizer(self) -> Tokenizer:
-        self._tower("text")
         if self._tokenizer is None:
+            self._tower("text")  # which says why there is none
             raise ModelError("The text tower came without its tokenizer.", where=self.name)
         return self._tokenizer
 
@@ -183,9 +226,13 @@ class Model:
 
 
 def open_model(
-    directory: Path, modalities: Sequence[ModalityName] | None, device: torch.device
+    directory: Path,
+    modalities: Sequence[ModalityName] | None,
+    device: torch.device,
+    precision: Precision,
+    compiled: bool,
 ) -> Model:
-    """The towers asked for (all if None) of a model directory, on `device`.
+    """The towers asked for (all if None) of a model directory, on `device`. See `load_model`.
 
     Raises:
         ModelError: the directory is damaged or foreign, or has no such tower.
@@ -197,13 +244,11 @@ def open_model(
         raise ModelError(
             f"The model {spec.name} has no tower for {', '.join(absent)}.",
             where=str(directory),
-            fix=f"It has: {', '.join(spec.towers)}.",
+            fix=f"It has: {', '.join(spec.towers)}. If it was imported, import it again with "
+            f"--towers {','.join(m for m in MODALITIES if m in (*spec.towers, *absent))}.",
         )
-    towers = {
-        m: build_tower(spec, m, read_weights(directory, spec, f"{m}.safetensors")) for m in wanted
-    }
-    golden = read_weights(directory, spec, GOLDEN)
     tokenizer = None
     if "text" in wanted:
         tokenizer = Tokenizer.load(check_file(directory, spec, TOKENIZER), spec.trained_words)
-    return Model(spec, towers, tokenizer, golden, device)
+    towers = Towers(directory, spec, wanted, device, precision, compiled)
+    return Model(spec, towers, tokenizer, device)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
-import torch
 from torch import Tensor
 
 from bindstream.models.imagebind import Tower
+from bindstream.models.loading import blank
 from bindstream.models.sizes import TowerConfig
 from bindstream.records import ModalityName
 
@@ -56,8 +56,7 @@ class Layout:
 @cache
 def tower_shapes(config: TowerConfig) -> Mapping[str, Shape]:
     """Name and shape of every weight of our tower; none is made."""
-    with torch.device("meta"):
-        state = Tower(config).state_dict()
+    state = blank(Tower, config).state_dict()
     return {name: tuple(value.shape) for name, value in state.items()}
 
 

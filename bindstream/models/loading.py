@@ -1,37 +1,31 @@
-"""Reading a model directory: checked files, weights and towers."""
+"""Reading a model directory: checked files, weights mapped into memory, towers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from bindstream.errors import ModelError
 from bindstream.models.directory import ARCHITECTURES, CARD, ModelSpec, damaged, digest
+from bindstream.models.precision import Arithmetic, cpu_flags
+from bindstream.models.quantized import int8_levels, int8_weights, scale_name, to_int8
+from bindstream.models.sizes import TowerConfig
 from bindstream.records import ModalityName
 
-
-def read_weights(directory: Path, spec: ModelSpec, name: str) -> dict[str, Tensor]:
-    """The tensors of `name` in the directory, once its size and SHA-256 are as model.json says.
-
-    Raises:
-        ModelError: the file is missing, truncated, changed or no safetensors file.
-    """
-    path = check_file(directory, spec, name)
-    try:
-        tensors: dict[str, Tensor] = load_file(path)
-    except SafetensorError as error:
-        raise damaged(path, f"It is no safetensors file ({error}).") from error
-    return tensors
+CPU = torch.device("cpu")
 
 
 def check_file(directory: Path, spec: ModelSpec, name: str) -> Path:
     """The path of `name`, once its size and SHA-256 are as model.json says.
+
+    It is read piece by piece, none of it stays in this process's memory.
 
     Raises:
         ModelError: the file is missing, truncated or changed.
@@ -50,24 +44,102 @@ def check_file(directory: Path, spec: ModelSpec, name: str) -> Path:
     return path
 
 
-def build_tower(
-    spec: ModelSpec, modality: ModalityName, weights: Mapping[str, Tensor]
+def read_tensors(path: Path, *, together: bool = True) -> Iterator[tuple[str, Tensor]]:
+    """Names and tensors of a safetensors file, mapped into memory: read when they are touched.
+
+    Args:
+        together: all lie in one mapping, which stays as long as any of them. Else each has its own,
+            so that its pages go when it does: mapped pages count as memory of this process.
+
+    Raises:
+        ModelError: it is no safetensors file.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            names = list(file.keys())
+            if together:
+                yield from ((name, file.get_tensor(name)) for name in names)
+                return
+        for name in names:
+            with safe_open(path, "pt") as file:
+                yield name, file.get_tensor(name)
+    except (SafetensorError, OSError) as error:
+        raise damaged(path, f"It is no safetensors file ({error}).") from error
+
+
+def load_tower(
+    spec: ModelSpec,
+    modality: ModalityName,
+    path: Path,
+    precision: Arithmetic = "float32",
+    device: torch.device = CPU,
 ) -> nn.Module:
-    """The tower with `weights` cast to float32, in evaluation mode, on the CPU.
+    """The tower with the weights of `path`, which computes in `precision`, in evaluation mode.
+
+    On a CPU, weights that are stored as they are computed with are the file's pages themselves, so
+    nothing is copied, processes share them, and under pressure the system takes them back. Others
+    are converted one by one.
 
     Raises:
         ModelError: names or shapes of the weights are not those of the stated architecture.
     """
-    with torch.device("meta"):
-        tower: nn.Module = import_module(ARCHITECTURES[spec.architecture]).Tower(
-            spec.towers[modality]
-        )
+    tower = blank(import_module(ARCHITECTURES[spec.architecture]).Tower, spec.towers[modality])
+    weights = read_tensors(path, together=device == CPU and spec.dtype == precision)
     try:
-        tower.load_state_dict({name: value.float() for name, value in weights.items()}, assign=True)
+        return fill_tower(tower, weights, precision, device)
     except RuntimeError as error:
         raise ModelError(
             f"The weights do not fit the stated architecture ({error}).",
             where=f"tower {modality}",
             fix="Copy the model directory again.",
         ) from error
+
+
+def fill_tower(
+    tower: nn.Module,
+    weights: Iterable[tuple[str, Tensor]],
+    precision: Arithmetic = "float32",
+    device: torch.device = CPU,
+) -> nn.Module:
+    """A `blank` tower once it has its weights, converted one by one, in evaluation mode.
+
+    Raises:
+        RuntimeError: names or shapes of the weights are not the tower's.
+    """
+    if precision == "int8":
+        to_int8(tower)
+    dtype = dtype_of(precision)
+    wanted, levels = tower.state_dict(), int8_levels(cpu_flags())
+    filled: dict[str, Tensor] = {}
+    for name, value in weights:
+        if name in wanted and wanted[name].dtype == torch.int8:
+            filled[name], filled[scale_name(name)] = int8_weights(value, levels)
+        else:
+            filled[name] = value.to(device, dtype)
+        del value  # before the next is made
+    tower.load_state_dict(filled, assign=True)
     return tower.eval().requires_grad_(False)
+
+
+def dtype_of(precision: Arithmetic) -> torch.dtype:
+    """The type of activations; in int8 only products are computed in it."""
+    dtype: torch.dtype = getattr(torch, "float32" if precision == "int8" else precision)
+    return dtype
+
+
+def blank(kind: Callable[[TowerConfig], nn.Module], config: TowerConfig) -> nn.Module:
+    """A tower without values (on the meta device), to load weights into or to ask for shapes."""
+    with torch.device("meta"), _Undrawn():
+        return kind(config)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves out torch.nn.init: to draw nothing, on the meta device, torch imports its compiler,
+    which takes over a second and 60 MB."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if getattr(function, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return function(*args, **(kwargs or {}))

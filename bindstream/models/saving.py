@@ -11,13 +11,13 @@ from typing import get_args
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from bindstream.errors import ModelError
 from bindstream.models.directory import CARD, GOLDEN, TOKENIZER, ModelSpec, StoredFile, digest
 from bindstream.models.golden import golden_vectors
-from bindstream.models.loading import build_tower
+from bindstream.models.loading import load_tower
 from bindstream.models.tokenizer import Tokenizer
 from bindstream.records import ModalityName
 
@@ -93,7 +93,7 @@ class ModelWriter:
         if modality not in self._spec.towers:
             raise ModelError(f"The spec states towers {sorted(self._spec.towers)}, got {modality}.")
         path = self._store_weights(modality, weights)
-        tower = build_tower(self._spec, modality, load_file(path))
+        tower = load_tower(self._spec, modality, path)
         self._golden[modality] = golden_vectors(tower, self._spec.towers[modality])
         if not self._golden[modality].isfinite().all():
             raise ModelError(

@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bindstream.errors import DataError
 from bindstream.modalities import MODALITIES, SENSORS
-from bindstream.models.cost import operations, parameters
+from bindstream.models.cost import operations, parameters, weight_bytes
 from bindstream.models.imagebind import Tower
 from bindstream.models.sizes import HUGE, TowerConfig
 
@@ -16,6 +16,10 @@ PUBLISHED_GFLOP = {"vision": 335, "text": 47, "audio": 41, "thermal": 35, "depth
 PUBLISHED_MILLIONS = {
     **{"vision": 632.8, "text": 354.0, "audio": 86.2},
     **{"thermal": 86.2, "depth": 21.9, "imu": 19.6},
+}
+PUBLISHED_HALF_MIB = {
+    **{"vision": 1207, "text": 675, "audio": 164},
+    **{"thermal": 164, "depth": 42, "imu": 37},
 }
 
 
@@ -88,3 +92,12 @@ def test_published_towers_cost_what_is_known_of_them(modality):
 def test_a_text_of_a_length_the_tower_does_not_take_is_refused(tokens):
     with pytest.raises(DataError, match=f"1 to 77 tokens, not {tokens}"):
         operations(HUGE["text"], tokens)
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_weights_take_what_is_known_of_the_published_ones(modality):
+    config = HUGE[modality]
+    assert round(weight_bytes(config, "float16") / 2**20) == PUBLISHED_HALF_MIB[modality]
+    assert weight_bytes(config, "bfloat16") == weight_bytes(config, "float16")
+    assert weight_bytes(config, "float32") == 4 * parameters(config)
+    assert 0.25 < weight_bytes(config, "int8") / weight_bytes(config, "float32") < 0.27

@@ -10,7 +10,7 @@ from bindstream.features.whole import model_inputs
 from bindstream.modalities import MODALITIES, SENSORS
 from bindstream.models import load_model
 from bindstream.models.encoder import DEFAULT_TEMPERATURE, Model
-from bindstream.models.golden import LEAST_COSINE
+from bindstream.models.precision import LEAST_COSINE
 from tests.models import narrow
 
 RNG = np.random.default_rng(0)
@@ -20,7 +20,7 @@ RNG = np.random.default_rng(0)
 def model(tmp_path_factory) -> Model:
     directory = tmp_path_factory.mktemp("model")
     narrow.save(directory)
-    return load_model(directory, device="cpu")
+    return load_model(directory, device="cpu", precision="float32")
 
 
 def batch(modality: str, rows: int) -> np.ndarray:
@@ -124,20 +124,20 @@ def test_a_sound_model_passes_its_own_check(model):
 @pytest.mark.parametrize("modality", [*SENSORS, "text"])
 def test_a_tower_that_answers_otherwise_fails_its_check(tmp_path, modality):
     narrow.save(tmp_path)
-    model = load_model(tmp_path)
+    model = load_model(tmp_path, precision="float32")
     with torch.inference_mode():
         head = model._towers[modality].head.weight
         head.copy_(head.roll(1, 0))
     cosines = model.check()
-    assert cosines.pop(modality) < LEAST_COSINE
+    assert cosines.pop(modality) < LEAST_COSINE["float32"]
     assert min(cosines.values()) > 0.99999
 
 
 def test_a_tower_that_answers_with_nan_is_refused(tmp_path):
     narrow.save(tmp_path)
-    model = load_model(tmp_path, device="cpu")
+    model = load_model(tmp_path, device="cpu", precision="float32")
     with torch.inference_mode():
         model._towers["imu"].head.weight[0, 0] = torch.nan
-    assert not model.check()["imu"] >= LEAST_COSINE
+    assert not model.check()["imu"] >= LEAST_COSINE["float32"]
     with pytest.raises(ModelError, match="imu answered with NaN"):
         model.encode("imu", batch("imu", 1))

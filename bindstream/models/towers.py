@@ -1,0 +1,157 @@
+"""The towers of a model that are in memory: checked when read, let go of, and read again."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from bindstream.models.compiling import compile_tower
+from bindstream.models.directory import GOLDEN, ModelSpec, damaged
+from bindstream.models.golden import golden_vectors
+from bindstream.models.loading import check_file, load_tower, read_tensors
+from bindstream.models.precision import (
+    LEAST_COSINE,
+    Arithmetic,
+    Precision,
+    Settled,
+    choose,
+    cpu_flags,
+    fallbacks,
+)
+from bindstream.records import ModalityName
+
+
+class Towers:
+    """Towers of one model directory on one device. Not thread-safe.
+
+    Building it reads each tower and computes its golden vectors: in the precision asked for and,
+    where they are wrong, in the next one. `settled` says which it came to, and why; `uncompiled`
+    which towers could not be compiled.
+
+    Args:
+        wanted: towers to have, each stated by `spec`.
+        compiled: compile all of them but text, see `compile_tower`.
+
+    Raises:
+        ModelError: a file is missing, damaged, or not of the stated architecture.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        spec: ModelSpec,
+        wanted: Sequence[ModalityName],
+        device: torch.device,
+        asked: Precision,
+        compiled: bool,
+    ) -> None:
+        self._directory, self._spec, self._device = directory, spec, device
+        self._compiled = compiled
+        self._checked: dict[ModalityName, tuple[int, ...]] = {}
+        self._in_memory: dict[ModalityName, nn.Module] = {}
+        self._golden = dict(read_tensors(check_file(directory, spec, GOLDEN)))
+        if absent := [modality for modality in wanted if modality not in self._golden]:
+            raise damaged(directory / GOLDEN, f"It has no vectors for {', '.join(absent)}.")
+        self.names = tuple(wanted)
+        self.uncompiled: dict[ModalityName, str] = {}
+        self.settled = {modality: self._settle(modality, asked) for modality in wanted}
+
+    def __getitem__(self, modality: ModalityName) -> nn.Module:
+        """The tower, read again if it was released. Blocks for that.
+
+        Raises:
+            KeyError: it is none of `names`.
+            ModelError: its file is gone or damaged by now.
+        """
+        if modality not in self._in_memory:
+            self._in_memory[modality] = self._read(modality, self.settled[modality].precision)
+        return self._in_memory[modality]
+
+    @property
+    def in_memory(self) -> tuple[ModalityName, ...]:
+        return tuple(self._in_memory)
+
+    def release(self, modality: ModalityName) -> None:
+        """Let go of a tower, and give its memory back to the system."""
+        if self._in_memory.pop(modality, None) is not None:
+            give_back_memory()
+
+    def cosine(self, modality: ModalityName) -> float:
+        """Least cosine of the golden vectors, computed now, to the stored ones. Blocks."""
+        found = golden_vectors(self[modality], self._spec.towers[modality])
+        return float((found * self._golden[modality]).sum(-1).min())
+
+    def _settle(self, modality: ModalityName, asked: Precision) -> Settled:
+        flags, device = cpu_flags(), self._device.type
+        choice = choose(asked, device, flags)
+        failed: list[str] = []
+        for precision in (choice.precision, *fallbacks(choice.precision, device, flags)):
+            self._in_memory.pop(modality, None)
+            try:
+                self._in_memory[modality] = self._read(modality, precision)
+                cosine = self.cosine(modality)
+            except RuntimeError as error:  # torch lacks such products for this device
+                if precision == "float32":
+                    raise
+                why = str(error).partition("\n")[0]
+                failed.append(f"{precision} cannot be computed here ({why})")
+                continue
+            if cosine >= LEAST_COSINE[precision]:
+                break
+            failed.append(
+                f"{precision} gives other vectors (golden cosine {cosine:.4f}, "
+                f"{LEAST_COSINE[precision]:g} is due)"
+            )
+        give_back_memory()
+        if precision == choice.precision:
+            return Settled(precision, choice.reason, choice.warning, cosine)
+        # Where nothing was asked for, the second choice is as good as the first.
+        reason = "; ".join(failed)
+        warning = "" if asked == "auto" else f"computes in {precision}: {reason}"
+        return Settled(precision, reason, warning, cosine)
+
+    def _read(self, modality: ModalityName, precision: Arithmetic) -> nn.Module:
+        path = self._file(modality)
+        tower = load_tower(self._spec, modality, path, precision, self._device)
+        if not self._compiled or modality == "text" or modality in self.uncompiled:
+            return tower
+        try:
+            return compile_tower(tower, self._spec.towers[modality])
+        except Exception as error:  # a compiler may fail in any way; the tower does not need it
+            why = str(error).strip().partition("\n")[0]
+            self.uncompiled[modality] = f"{type(error).__name__}: {why}"
+            return load_tower(self._spec, modality, path, precision, self._device)
+
+    def _file(self, modality: ModalityName) -> Path:
+        """The tower's file, hashed once and again only if it was touched since."""
+        path = self._directory / f"{modality}.safetensors"
+        if self._checked.get(modality) != _version(path):
+            version = _version(path)
+            check_file(self._directory, self._spec, path.name)
+            self._checked[modality] = version
+        return path
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    if not path.exists():
+        return ()
+    about = path.stat()
+    return about.st_ino, about.st_size, about.st_mtime_ns
+
+
+def give_back_memory() -> None:
+    """Give memory that was freed back to the system.
+
+    glibc keeps freed blocks for later, up to all of a tower's smaller weights and activations: 80
+    to 140 MB after audio and IMU of imagebind_huge, as `bench/loading.py` prints.
+    """
+    torch.cuda.empty_cache()  # does nothing where CUDA is not in use
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other C libraries have none
+        if trim is not None:
+            trim(0)
