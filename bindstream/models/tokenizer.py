@@ -209,13 +209,15 @@ def _no_merges(path: Path | str, what: str) -> ModelError:
 
 
 def _plain(text: str) -> str:
-    """Text without HTML escapes, twice over as CLIP does: scraped captions escape escapes."""
-    return html.unescape(html.unescape(text))
+    """Text without HTML escapes, twice over as CLIP does: scraped captions escape escapes.
+
+    Halves of surrogate pairs stand for bytes that are no text, and cannot be encoded: left out.
+    """
+    return html.unescape(html.unescape(text.encode(errors="ignore").decode()))
 
 
 def _is_written(letter: str) -> bool:
-    """Not for control characters, spaces, halves of surrogate pairs, and what stands for bytes that
-    are no text."""
+    """Not for control characters, spaces, and what stands for bytes that are no text."""
     return unicodedata.category(letter)[0] not in "CZ" and letter != "\N{REPLACEMENT CHARACTER}"
 
 

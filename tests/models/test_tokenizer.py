@@ -3,10 +3,21 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bindstream.errors import DataError, ModelError
-from bindstream.models.tokenizer import Tokenizer, clip_tokenizer, word_tokenizer
+from bindstream.models.tokenizer import (
+    CONTEXT,
+    LONGER,
+    TOKENS,
+    Tokenizer,
+    clip_tokenizer,
+    groups_by_length,
+    word_tokenizer,
+)
 from tests import parity
 
 WORDS = ["a", "dog", "barking", "smoke", "alarm", "naive"]
@@ -60,6 +71,12 @@ def test_unknown_words_are_named_once_in_their_order():
     assert tokenizer.unknown_words("a dog, barking!") == []
 
 
+def test_bytes_that_are_no_text_are_left_out():
+    text = b"dog \xff barking".decode(errors="surrogateescape")
+    assert words(text) == ["dog", "barking"]
+    assert word_tokenizer(WORDS).unknown_words(text + " zebra\udcfe") == ["zebra"]
+
+
 def test_text_that_is_no_text_is_refused():
     with pytest.raises(DataError, match="None"):
         word_tokenizer(WORDS).encode(["a", None])
@@ -69,6 +86,32 @@ def test_text_that_is_no_text_is_refused():
 def test_trained_words_must_be_words_as_they_are_read(word):
     with pytest.raises(DataError, match="not one lower-case word"):
         word_tokenizer([*WORDS, word])
+
+
+@given(st.lists(st.integers(2, CONTEXT), max_size=300))
+def test_texts_are_grouped_by_length_within_bounds(lengths):
+    groups = groups_by_length(np.array(lengths, np.int64))
+    assert sorted(place for group in groups for place in group) == list(range(len(lengths)))
+    for group in groups:
+        tokens = [lengths[place] for place in group]
+        assert group.dtype == np.int64
+        assert len(tokens) * max(tokens) <= TOKENS
+        assert max(tokens) <= LONGER * min(tokens)
+
+
+def test_texts_of_one_length_are_computed_together_as_far_as_they_fit():
+    alike = np.full(TOKENS // 10 + 1, 10)
+    assert [len(group) for group in groups_by_length(alike)] == [TOKENS // 10, 1]
+    assert [group.tolist() for group in groups_by_length(np.array([77, 4, 70, 5]))] == [
+        [1, 3],
+        [2, 0],
+    ]
+
+
+def test_lengths_count_the_start_and_the_end_token():
+    tokenizer = word_tokenizer(WORDS)
+    ids = tokenizer.encode(["dog", "a dog barking", "dog " * 500])
+    assert tokenizer.lengths(ids).tolist() == [3, 5, CONTEXT]
 
 
 def test_a_saved_tokenizer_reads_alike(tmp_path):
