@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bindstream.cli.app import PARTIAL, app, errors, out
+from bindstream.cli.model_options import DeviceOption, PrecisionOption, ThreadsOption, warn_of
 from bindstream.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -56,8 +57,9 @@ def embed(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     model: Annotated[str, typer.Option(help="A model's name or directory.")] = "starter",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 …")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
 ) -> None:
     from bindstream.embed_files import FileError, embed_files
     from bindstream.models import load_model
@@ -68,7 +70,10 @@ def embed(
     if not texts and to is None:
         raise ConfigError("there is nothing to do.", fix="Give --text WORDS or --out FILE.npz.")
     wanted: tuple[ModalityName, ...] = (name, "text") if texts else (name,)
-    loaded = load_model(model, modalities=wanted, device=device, threads=threads)
+    loaded = load_model(
+        model, modalities=wanted, device=device, threads=threads, precision=precision
+    )
+    warn_of(loaded, texts or [])
     scorer = _Scorer(loaded, name, texts or [])
     scored: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
@@ -122,20 +127,11 @@ def _listed(files: Iterable[str]) -> Iterator[Path]:
 
 
 class _Scorer:
-    """How well files answer the texts; says aloud which words the model does not know."""
+    """How well files answer the texts."""
 
     def __init__(self, model: Model, modality: ModalityName, texts: list[str]) -> None:
         self._model, self._modality, self._texts = model, modality, texts
         self._vectors = model.encode_text(texts) if texts else None
-        for text in texts:
-            if unknown := model.unknown_words(text):
-                words = ", ".join(repr(word) for word in unknown)
-                errors.print(
-                    f"! {text!r}: the model has never seen {words}; its answer is a guess.",
-                    style="yellow",
-                    markup=False,
-                    highlight=False,
-                )
 
     def score(self, result: FileVectors) -> dict[str, Any]:
         said: dict[str, Any] = {"file": str(result.file)}

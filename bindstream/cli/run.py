@@ -138,6 +138,8 @@ def _run(config: Config, seconds: float | None) -> _Ran:
     config = config.model_copy(update={"sinks": (*sinks, BusSinkConfig(kind="bus"))})
     out.print(f"Starting {len(config.streams)} streams …", highlight=False)
     with _stopping() as stop, Supervisor(config) as supervisor:
+        for line in _computing(supervisor.status()):
+            out.print(line, markup=False, highlight=False)
         out.print(
             f"Listening for {len(config.queries)} queries. Bus {supervisor.address}, "
             f"control {supervisor.control}. Ctrl-C ends it.",
@@ -149,6 +151,18 @@ def _run(config: Config, seconds: float | None) -> _Ran:
     out.print(latency_table(said))
     failed = tuple(name for name, stream in said["streams"].items() if _failed(stream))
     return _Ran(supervisor.start_ns, alerts, len(config.streams), failed)
+
+
+def _computing(said: dict[str, Any]) -> list[str]:
+    """What the model's towers compute in, and why: a line for embedders that do alike."""
+    model, together = said["model"], dict[tuple[str, ...], list[str]]()
+    for name, embedder in said["embedders"].items():
+        together.setdefault(embedder.get("reasons", ()), []).append(name)
+    whose = (f" ({', '.join(names)})" if len(together) > 1 else "" for names in together.values())
+    return [
+        f"Model {model['name']} {model['fingerprint']}{who}: {'; '.join(reasons)}."
+        for reasons, who in zip(together, whose, strict=True)
+    ]
 
 
 def _failed(stream: dict[str, Any]) -> bool:

@@ -14,8 +14,9 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperCommand
 
-from bindstream.cli.app import FAILED, errors, out
+from bindstream.cli.app import FAILED, out
 from bindstream.cli.model import model_app
+from bindstream.cli.model_options import DeviceOption, PrecisionOption, warn_of
 from bindstream.errors import ConfigError, DataError, ModelError
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def verify(
     texts: Annotated[
         list[str] | None, typer.Option("--text", "-t", help="Words; by default the README's.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 …")] = "auto",
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     from bindstream.models import load_model, model_directory
@@ -98,12 +100,16 @@ def verify(
         check_towers(directory, spec)
     checked = check_files(directory, spec)
     _say(as_json, f"files: all {checked} are as model.json says")
-    loaded = load_model(directory, modalities=NEEDED if comparing else None, device=device)
+    wanted = NEEDED if comparing else None
+    loaded = load_model(directory, modalities=wanted, device=device, precision=precision)
+    warn_of(loaded, asked.texts if comparing else ())
+    for reason in loaded.reasons:
+        _say(as_json, reason)
     golden = _golden(loaded)
     told = ", ".join(f"{modality} {cosine:.5f}" for modality, cosine in golden.items())
     _say(as_json, f"golden vectors: as they were saved (cosines {told})")
-    said = {"name": loaded.name, "fingerprint": loaded.fingerprint}
-    record = {"model": said, "files": checked, "golden": golden, "tables": [], "holds": True}
+    about = {"name": loaded.name, "fingerprint": loaded.fingerprint, "precision": loaded.precision}
+    record = {"model": about, "files": checked, "golden": golden, "tables": [], "holds": True}
     if comparing:
         record.update(_compare(loaded, spec, asked, as_json))
     if as_json:
@@ -128,7 +134,6 @@ def _compare(model: Model, spec: ModelSpec, asked: _Asked, as_json: bool) -> dic
     """Compute the tables, and show them or put them into what --json prints."""
     from bindstream.models.verify import compare, why_not_published
 
-    _warn_unknown(model, asked.texts)
     why = why_not_published(spec, *asked)
     found = compare(model, spec, *asked, published=not why)
     if not as_json:
@@ -163,14 +168,6 @@ def _golden(model: Model) -> dict[str, float]:
     return {str(modality): cosine for modality, cosine in model.check().items()}
 
 
-def _warn_unknown(model: Model, words: list[str]) -> None:
-    for text in words:
-        if unknown := model.unknown_words(text):
-            never = ", ".join(map(repr, unknown))
-            line = f"! {text!r}: the model has never seen {never}; its answer is a guess."
-            errors.print(line, style="yellow", markup=False, highlight=False)
-
-
 def _say(as_json: bool, line: str, holds: bool = True) -> None:
     if not as_json:
         mark = ("✓ ", "green") if holds else ("✗ ", "red")
@@ -187,8 +184,8 @@ def _show(found: Sequence[Comparison], names: dict[str, list[str]], why: str) ->
         out.print(line, style="dim", markup=False, highlight=False)
     elif not all(comparison.holds for comparison in found):
         line = (
-            "Check that the files are the published ones, unaltered; half precision is off by a "
-            "little: try --device cpu."
+            "Check that the files are the published ones, unaltered; narrower numbers are off by a "
+            "little: try --precision float32."
         )
         out.print(line, style="yellow", markup=False, highlight=False)
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, get_args
 
 from bindstream.errors import MissingPackageError, ModelError
 from bindstream.models.precision import Precision
-from bindstream.records import ModalityName
 
 if TYPE_CHECKING:
     import torch
 
     from bindstream.models.encoder import Model
+    from bindstream.records import ModalityName
 
 __all__ = ["installed_models", "load_model", "missing_package", "model_directory"]
 

@@ -42,9 +42,10 @@ def test_a_model_that_tells_things_apart_passes(
 def test_without_files_the_model_alone_is_checked(
     bindstream: Command, things: aligned.Things
 ) -> None:
-    shown = bindstream("model", "verify", things.directory, "--device", "cpu")
+    shown = bindstream("model", "verify", things.directory, "--precision", "float32")
     assert shown.code == 0
     assert "all 6 are as model.json says" in shown.out
+    assert "vision, audio, text, imu in float32: asked for" in shown.out
     assert "imu 1.0000" in shown.out  # a tower that no table needs
     assert " x " not in shown.out
     said = json.loads(bindstream("model", "verify", things.directory, "--json").out)
