@@ -37,6 +37,8 @@ ASK_S = 0.2
 """How long one actor may take to say its health before the next one is asked."""
 START_S = 120.0
 """How long the model may take to load."""
+COMPILE_S = 1200.0
+"""How much longer it may take where its towers are compiled."""
 DRAIN_S = 2.0
 EMBED_CALLS = 256
 """Windows that may be with an embed actor at a time, waiting for its towers."""
@@ -139,7 +141,7 @@ class Supervisor:
             self._embedders.append(self._watched(name, handle))
         for embedder in self._embedders:
             try:
-                embedder.await_start(START_S)
+                embedder.await_start(START_S + (COMPILE_S if model.compile else 0))
             except RayError as error:
                 late = isinstance(error, GetTimeoutError)
                 raise ModelError(

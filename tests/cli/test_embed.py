@@ -43,6 +43,19 @@ def test_cosines_and_shares_are_those_of_the_model(
     assert sum(file["probability"].values()) == pytest.approx(1)
 
 
+def test_the_precision_asked_for_is_computed_in(
+    bindstream: Command, sounds: list[Path], tmp_path: Path
+) -> None:
+    vectors = {}
+    for precision in ("float32", "int8"):
+        to = tmp_path / f"{precision}.npz"
+        given = ("--modality", "audio", "--precision", precision, "--out", to)
+        assert bindstream("embed", sounds[0], *given).code == 0
+        vectors[precision] = np.load(to)["vectors"]
+    cosines = (vectors["int8"] * vectors["float32"]).sum(-1)
+    assert 0.99 < cosines.min() < 0.999999
+
+
 def test_a_bad_file_is_reported_and_the_rest_goes_on(
     bindstream: Command, sounds: list[Path], tiny_model: Path, tmp_path: Path
 ) -> None:
