@@ -100,4 +100,4 @@ def test_weights_take_what_is_known_of_the_published_ones(modality):
     assert round(weight_bytes(config, "float16") / 2**20) == PUBLISHED_HALF_MIB[modality]
     assert weight_bytes(config, "bfloat16") == weight_bytes(config, "float16")
     assert weight_bytes(config, "float32") == 4 * parameters(config)
-    assert 0.25 < weight_bytes(config, "int8") / weight_bytes(config, "float32") < 0.27
+    assert 0.25 < weight_bytes(config, "int8") / weight_bytes(config, "float32") < 0.28
