@@ -81,8 +81,9 @@ def choose(asked: Precision, device: str, flags: frozenset[str]) -> Choice:
         why = f"int8 is for CPUs, not for {device}"
         return Choice(instead, why, f"computes in {instead}: {why}")
     if device == "cpu" and asked in HARDWARE and not _found(asked, flags):
-        why = f"this CPU has no {asked} arithmetic ({', '.join(HARDWARE[asked][:2])})"
-        slow = f"{asked} is emulated, slower than float32: {why}. Leave out the precision."
+        why = _lack(asked, flags)
+        is_slow = f"{asked} {'is' if flags else 'may be'} emulated, slower than float32"
+        slow = f"{is_slow}: {why}. Leave out the precision."
         return Choice(asked, f"asked for, though {why}", slow)
     return Choice(asked, "asked for")
 
@@ -103,10 +104,14 @@ def _automatic(device: str, flags: frozenset[str]) -> Choice:
         return Choice("float32", f"nothing else was tried on {device}")
     if found := _found("bfloat16", flags):
         return Choice("bfloat16", f"this CPU computes in it ({', '.join(found)})")
+    return Choice("float32", _lack("bfloat16", flags))
+
+
+def _lack(precision: Arithmetic, flags: frozenset[str]) -> str:
     if not flags:
-        return Choice("float32", "what this CPU can is not known here")
-    looked_for = HARDWARE["bfloat16"][:2] if "sse2" in flags else HARDWARE["bfloat16"][2:]
-    return Choice("float32", f"this CPU has no bfloat16 arithmetic ({', '.join(looked_for)})")
+        return "what this CPU can is not known here"
+    looked_for = HARDWARE[precision][:2] if "sse2" in flags else HARDWARE[precision][2:]
+    return f"this CPU has no {precision} arithmetic ({', '.join(looked_for)})"
 
 
 def _found(precision: Arithmetic, flags: frozenset[str]) -> list[str]:
