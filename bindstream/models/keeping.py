@@ -14,8 +14,8 @@ class TextKeeping:
     """Releases a model's text tower when it was not used for a while.
 
     If it is needed again within that while after it was released, it is kept twice as long from
-    then on, up to LONGEST_S: where queries change often it stays. If nobody missed it for longer,
-    it is kept as long as in the beginning.
+    then on, up to LONGEST_S (or `keep_s`, if that is longer): where queries change often it stays.
+    If nobody missed it for longer, it is kept as long as in the beginning.
 
     Args:
         keep_s: how long it is kept unused, seconds; 0 releases it at the next `due`, always.
@@ -47,5 +47,6 @@ class TextKeeping:
         if self._released_s is None:
             return
         missed = now_s - self._released_s <= self.keep_s
-        self.keep_s = min(2 * self.keep_s, LONGEST_S) if missed else self._first_s
+        twice_s = min(2 * self.keep_s, max(LONGEST_S, self._first_s))
+        self.keep_s = twice_s if missed else self._first_s
         self._released_s = None
