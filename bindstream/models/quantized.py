@@ -24,7 +24,7 @@ MOST = 127
 # Without VNNI oneDNN adds pairs of products, of a byte 0..255 each, in int16, which saturates
 # silently unless 2 * 255 * weight < 2**15.
 MOST_WITHOUT_VNNI = 63
-ROWS = 4096  # quantised at a time: a vocabulary's float32 copy would be larger than the tower
+VALUES = 1 << 18  # quantised at a time: a vocabulary's float32 copy would outgrow the tower
 TINY = 1e-12
 
 
@@ -50,13 +50,15 @@ def to_int8(tower: nn.Module) -> None:
 
 def int8_weights(weight: Tensor, levels: int = MOST) -> tuple[Tensor, Tensor]:
     """(rows, n) of any float type as int8 in [-levels, levels] and scales (rows,) float32."""
-    weights, scales = [], []
-    for start in range(0, len(weight), ROWS):
-        rows = weight[start : start + ROWS].float()
-        scale = rows.abs().amax(1).clamp_(min=TINY) / levels
-        weights.append((rows / scale[:, None]).round_().to(torch.int8))
-        scales.append(scale)
-    return torch.cat(weights), torch.cat(scales)
+    quantised = torch.empty(weight.shape, dtype=torch.int8)
+    scale = torch.empty(len(weight))
+    some = max(1, VALUES // weight.shape[1])
+    for start in range(0, len(weight), some):
+        part = slice(start, start + some)
+        rows = weight[part].float()
+        scale[part] = rows.abs().amax(1).clamp_(min=TINY) / levels
+        quantised[part] = (rows / scale[part, None]).round_()
+    return quantised, scale
 
 
 def scale_name(name: str) -> str:
