@@ -19,7 +19,7 @@ from bindstream.modalities import MODALITIES
 from bindstream.models.imagebind import Tower
 from bindstream.models.loading import CPU, blank, fill_tower
 from bindstream.models.precision import Arithmetic
-from bindstream.models.published import IMAGEBIND
+from bindstream.models.published.imagebind import IMAGEBIND
 from bindstream.models.sizes import HUGE, TowerConfig
 from bindstream.records import ModalityName
 

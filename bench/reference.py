@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from bindstream.models.imagebind import Tower
-from bindstream.models.published import IMAGEBIND
+from bindstream.models.published.imagebind import IMAGEBIND
 from bindstream.models.sizes import HUGE
 
 NARROWEST = {"embed_dim": 8, "num_blocks": 1, "num_heads": 1}  # of the towers not asked for

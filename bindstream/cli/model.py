@@ -75,7 +75,7 @@ def import_model(
 
     wanted = None if towers is None else _towers(towers)
     try:
-        from bindstream.models.importing import import_checkpoints
+        from bindstream.models.published.importing import import_checkpoints
     except ImportError as error:
         raise missing_package(error) from error
     with _bar() as report:

@@ -57,7 +57,7 @@ def operations(config: TowerConfig, tokens: int | None = None) -> Operations:
 @cache
 def parameters(config: TowerConfig) -> int:
     """How many learned values the tower has."""
-    from bindstream.models.layout import tower_shapes  # with torch: operations do without
+    from bindstream.models.loading import tower_shapes  # with torch: operations do without
 
     return sum(math.prod(shape) for shape in tower_shapes(config).values())
 

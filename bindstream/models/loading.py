@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from torch.overrides import TorchFunctionMode
 
 from bindstream.errors import ModelError
 from bindstream.models.directory import ARCHITECTURES, CARD, ModelSpec, damaged, digest
+from bindstream.models.imagebind import Tower
 from bindstream.models.precision import Arithmetic, cpu_flags
 from bindstream.models.quantized import int8_levels, int8_weights, scale_name, to_int8
 from bindstream.models.sizes import TowerConfig
 from bindstream.records import ModalityName
 
 CPU = torch.device("cpu")
+Shape = tuple[int, ...]
 
 
 def check_file(directory: Path, spec: ModelSpec, name: str) -> Path:
@@ -81,12 +84,19 @@ def load_tower(
     are converted one by one.
 
     Raises:
-        ModelError: names or shapes of the weights are not those of the stated architecture.
+        ModelError: names or shapes of the weights are not those of the stated architecture, or they
+            are more than the device's memory takes.
     """
     tower = blank(import_module(ARCHITECTURES[spec.architecture]).Tower, spec.towers[modality])
     weights = read_tensors(path, together=device == CPU and spec.dtype == precision)
     try:
         return fill_tower(tower, weights, precision, device)
+    except torch.OutOfMemoryError as error:
+        raise ModelError(
+            f"The weights do not fit into the memory of {device}.",
+            where=f"tower {modality}",
+            fix='Load fewer towers, in float16 or bfloat16, or use device="cpu".',
+        ) from error
     except RuntimeError as error:
         raise ModelError(
             f"The weights do not fit the stated architecture ({error}).",
@@ -112,7 +122,8 @@ def fill_tower(
     wanted, levels = tower.state_dict(), int8_levels(cpu_flags())
     filled: dict[str, Tensor] = {}
     for name, value in weights:
-        if name in wanted and wanted[name].dtype == torch.int8:
+        ours = wanted.get(name)
+        if ours is not None and ours.dtype == torch.int8 and ours.shape == value.shape:
             filled[name], filled[scale_name(name)] = int8_weights(value, levels)
         else:
             filled[name] = value.to(device, dtype)
@@ -131,6 +142,13 @@ def blank(kind: Callable[[TowerConfig], nn.Module], config: TowerConfig) -> nn.M
     """A tower without values (on the meta device), to load weights into or to ask for shapes."""
     with torch.device("meta"), _Undrawn():
         return kind(config)
+
+
+@cache
+def tower_shapes(config: TowerConfig) -> Mapping[str, Shape]:
+    """Name and shape of every weight of a tower; none is made."""
+    state = blank(Tower, config).state_dict()
+    return {name: tuple(value.shape) for name, value in state.items()}
 
 
 class _Undrawn(TorchFunctionMode):

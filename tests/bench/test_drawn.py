@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bindstream.modalities import MODALITIES
-from bindstream.models.published import IMAGEBIND
+from bindstream.models.published.imagebind import IMAGEBIND
 from tests import parity
 
 

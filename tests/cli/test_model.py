@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bindstream.models import load_model
-from bindstream.models.published import IMAGEBIND
+from bindstream.models.published.imagebind import IMAGEBIND
 from bindstream.models.sizes import HUGE
 from tests.cli.conftest import Command
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from bindstream.modalities import MODALITIES
 from bindstream.models.imagebind import Tower
-from bindstream.models.published import IMAGEBIND
+from bindstream.models.published.imagebind import IMAGEBIND
 from bindstream.models.sizes import HUGE, TowerConfig
 from tests import parity
 

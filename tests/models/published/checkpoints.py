@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from bindstream.modalities import MODALITIES
-from bindstream.models.layout import Layout
-from bindstream.models.openclip import OPENCLIP
-from bindstream.models.published import IMAGEBIND
+from bindstream.models.published.imagebind import IMAGEBIND
+from bindstream.models.published.layout import Layout
+from bindstream.models.published.openclip import OPENCLIP
 from bindstream.models.sizes import TowerConfig
 from bindstream.records import ModalityName
 

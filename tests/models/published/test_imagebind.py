@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from bindstream.models import load_model
-from bindstream.models.importing import import_checkpoints
-from bindstream.models.published import IMAGEBIND
+from bindstream.models.published.imagebind import IMAGEBIND
+from bindstream.models.published.importing import import_checkpoints
 from bindstream.models.sizes import HUGE, TowerConfig
 from tests import parity
 
@@ -60,7 +60,7 @@ def test_an_imported_checkpoint_gives_the_reference_s_vectors(tmp_path):
     import_checkpoints(
         [tmp_path / "small.pth"], tmp_path / "out", towers=SENSORS, configs=SMALL, dtype="float32"
     )
-    model = load_model(tmp_path / "out", device="cpu")
+    model = load_model(tmp_path / "out", device="cpu", precision="float32")
     inputs, expected = parity.seeded().inputs(2), parity.figures("golden_small.npz")
     for modality in SENSORS:
         unit = expected[modality] / np.linalg.norm(expected[modality], axis=1, keepdims=True)

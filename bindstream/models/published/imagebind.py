@@ -7,7 +7,8 @@ forbids real-world use: nothing of them comes with bindstream.
 
 from __future__ import annotations
 
-from bindstream.models.layout import Entry, Layout, Shape, published_names, tower_shapes
+from bindstream.models.loading import Shape, tower_shapes
+from bindstream.models.published.layout import Entry, Layout, published_names
 from bindstream.models.sizes import HUGE, TowerConfig
 from bindstream.records import ModalityName
 

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from bindstream.errors import ModelError
-from bindstream.models.checkpoint import check_content, read_checkpoint
+from bindstream.models.published.checkpoint import check_content, read_checkpoint
 
 WEIGHTS = {"a.weight": torch.arange(300.0).reshape(3, 100), "b": torch.tensor(2.5)}
 

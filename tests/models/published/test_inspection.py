@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from bindstream.errors import ModelError
-from bindstream.models.inspection import check_values, divide, open_checkpoint
-from tests.models import checkpoints
-from tests.models.checkpoints import NARROW
+from bindstream.models.published.inspection import check_values, divide, open_checkpoint
+from tests.models.published import checkpoints
+from tests.models.published.checkpoints import NARROW
 
 HEAD = "modality_heads.imu.3.weight"
 NORM = "modality_heads.imu.0.weight"

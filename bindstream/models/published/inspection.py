@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from bindstream.errors import ModelError
-from bindstream.models.checkpoint import read_checkpoint
-from bindstream.models.layout import Entry, Layout, Shape
-from bindstream.models.openclip import OPENCLIP
-from bindstream.models.published import IMAGEBIND
+from bindstream.models.loading import Shape
+from bindstream.models.published.checkpoint import read_checkpoint
+from bindstream.models.published.imagebind import IMAGEBIND
+from bindstream.models.published.layout import Entry, Layout
+from bindstream.models.published.openclip import OPENCLIP
 from bindstream.models.sizes import TowerConfig
 from bindstream.records import ModalityName
 

@@ -17,9 +17,15 @@ import torch
 from torch import Tensor
 
 from bindstream.errors import ModelError
-from bindstream.models.checkpoint import check_content, read_checkpoint
 from bindstream.models.directory import CARD, ModelSpec, StoredDtype
-from bindstream.models.inspection import Part, Source, check_values, divide, open_checkpoint
+from bindstream.models.published.checkpoint import check_content, read_checkpoint
+from bindstream.models.published.inspection import (
+    Part,
+    Source,
+    check_values,
+    divide,
+    open_checkpoint,
+)
 from bindstream.models.saving import PARTIAL, ModelWriter
 from bindstream.models.sizes import HUGE, TowerConfig
 from bindstream.models.tokenizer import Tokenizer, clip_tokenizer

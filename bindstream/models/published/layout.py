@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 
 from torch import Tensor
 
-from bindstream.models.imagebind import Tower
-from bindstream.models.loading import blank
+from bindstream.models.loading import Shape, tower_shapes
 from bindstream.models.sizes import TowerConfig
 from bindstream.records import ModalityName
-
-Shape = tuple[int, ...]
 
 
 def _as_it_is(value: Tensor) -> Tensor:
@@ -51,13 +47,6 @@ class Layout:
     limits: Mapping[ModalityName, tuple[str, ...]]
     optional: frozenset[str] = field(default_factory=frozenset)
     oddity: Callable[[Mapping[str, Shape]], str] = lambda shapes: ""
-
-
-@cache
-def tower_shapes(config: TowerConfig) -> Mapping[str, Shape]:
-    """Name and shape of every weight of our tower; none is made."""
-    state = blank(Tower, config).state_dict()
-    return {name: tuple(value.shape) for name, value in state.items()}
 
 
 def published_names(config: TowerConfig, parts: Mapping[str, str]) -> dict[str, str]:

@@ -17,7 +17,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from bindstream.models.layout import Entry, Layout, Shape, published_names, tower_shapes
+from bindstream.models.loading import Shape, tower_shapes
+from bindstream.models.published.layout import Entry, Layout, published_names
 from bindstream.models.sizes import TowerConfig
 
 # Width, side of a patch and blocks of the vision towers of open_clip's common models.

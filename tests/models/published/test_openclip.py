@@ -7,13 +7,13 @@ import torch.nn.functional as F
 from bindstream.errors import ModelError
 from bindstream.models import load_model
 from bindstream.models.imagebind import Tower
-from bindstream.models.importing import import_checkpoints
-from bindstream.models.inspection import divide, open_checkpoint
-from bindstream.models.openclip import OPENCLIP
+from bindstream.models.published.importing import import_checkpoints
+from bindstream.models.published.inspection import divide, open_checkpoint
+from bindstream.models.published.openclip import OPENCLIP
 from bindstream.models.sizes import HUGE
-from tests.models import checkpoints
-from tests.models.checkpoints import NARROW
 from tests.models.merges import write_merges
+from tests.models.published import checkpoints
+from tests.models.published.checkpoints import NARROW
 
 
 def mapped(modality: str, state: dict) -> Tower:
@@ -95,7 +95,7 @@ def test_an_imported_checkpoint_gives_vision_and_text_under_its_own_licence(tmp_
     assert spec.licence.startswith("MIT (LAION")
     assert spec.scales == {"vision": 1, "text": 100}
     assert spec.temperature == {"vision": 0.01}
-    model = load_model(tmp_path / "out", device="cpu")
+    model = load_model(tmp_path / "out", device="cpu", precision="float32")
     assert model.modalities == ("vision", "text")
     clip = torch.randn(2, 3, 2, 224, 224, generator=torch.Generator().manual_seed(5))
     with torch.no_grad():

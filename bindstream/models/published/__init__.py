@@ -1,0 +1,1 @@
+"""Published checkpoints: recognised by their names, checked, and made model directories."""
