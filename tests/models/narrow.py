@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
 
 from bindstream.modalities import MODALITIES
-from bindstream.models.directory import ModelSpec
+from bindstream.models.directory import CARD, ModelSpec, digest
 from bindstream.models.imagebind import Tower
 from bindstream.models.saving import save_model
 from bindstream.models.sizes import TowerConfig
@@ -67,3 +68,10 @@ def parts(seed: int = 0) -> tuple[ModelSpec, dict[ModalityName, Tower], Tokenize
 def save(directory: Path, seed: int = 0) -> str:
     """Write the narrow model; returns its fingerprint."""
     return save_model(directory, *parts(seed))
+
+
+def state(directory: Path, name: str) -> None:
+    """State the file `name` in model.json as it now is."""
+    card, path = json.loads((directory / CARD).read_text()), directory / name
+    card["files"][name] = {"bytes": path.stat().st_size, "sha256": digest(path)}
+    (directory / CARD).write_text(json.dumps(card))

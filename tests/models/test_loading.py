@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from bindstream.errors import ModelError
 from bindstream.modalities import MODALITIES
 from bindstream.models import load_model, loading
-from bindstream.models.directory import CARD, ModelSpec, digest, read_spec
+from bindstream.models.directory import CARD, ModelSpec, read_spec
 from bindstream.models.loading import load_tower, read_tensors
 from bindstream.models.precision import cpu_flags
 from bindstream.models.quantized import int8_levels, int8_weights
@@ -37,14 +37,6 @@ def kept(tmp_path_factory) -> Path:
 def saved(kept, tmp_path) -> Path:
     """Another that they may."""
     return shutil.copytree(kept, tmp_path / "narrow")
-
-
-def state(directory: Path, name: str) -> None:
-    """State the file `name` in model.json as it now is."""
-    card = json.loads((directory / CARD).read_text())
-    path = directory / name
-    card["files"][name] = {"bytes": path.stat().st_size, "sha256": digest(path)}
-    (directory / CARD).write_text(json.dumps(card))
 
 
 def save_as(directory: Path, dtype: str) -> ModelSpec:
@@ -154,7 +146,7 @@ def test_a_truncated_file_is_refused_even_where_the_card_agrees(saved, length):
     with pytest.raises(ModelError, match="truncated") as raised:
         load_model(saved, modalities=["imu"], device="cpu")
     assert "Copy or install the model directory again." in raised.value.fix
-    state(saved, path.name)
+    narrow.state(saved, path.name)
     with pytest.raises(ModelError, match="no safetensors file"):
         load_model(saved, modalities=["imu"], device="cpu")
 
@@ -176,7 +168,7 @@ def test_weights_of_other_names_or_shapes_are_refused(saved, precision, change, 
     weights = load_file(path)
     change(weights)
     save_file(weights, path)
-    state(saved, path.name)
+    narrow.state(saved, path.name)
     with pytest.raises(ModelError, match=says) as raised:
         load_model(saved, modalities=["imu"], device="cpu", precision=precision)
     assert "do not fit" in raised.value.what
