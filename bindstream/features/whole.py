@@ -39,8 +39,8 @@ def model_inputs(modality: ModalityName, data: Any) -> NDArray[np.float32]:
     """
     match modality:
         case "audio":
-            wave = read_sound(data) if isinstance(data, str | Path) else np.asarray(data)
-            starts = _starts(len(wave) if wave.ndim else 0, WINDOW_SAMPLES, LEAST_SAMPLES)
+            wave = read_sound(data) if isinstance(data, str | Path) else np.atleast_1d(data)
+            starts = _starts(len(wave), WINDOW_SAMPLES, LEAST_SAMPLES)
             return np.stack([filterbank(wave[s : s + WINDOW_SAMPLES]) for s in starts])
         case "vision":
             image = read_picture(data) if isinstance(data, str | Path) else np.asarray(data)
@@ -50,8 +50,12 @@ def model_inputs(modality: ModalityName, data: Any) -> NDArray[np.float32]:
         case "depth":
             return depth_image(np.asarray(data))[None]
         case "imu":
-            times_ns, readings = (np.asarray(part) for part in data)
-            return _imu_inputs(times_ns, readings)
+            if not isinstance(data, tuple | list) or len(data) != 2:
+                raise DataError(
+                    f"IMU data are {type(data).__name__}, (times_ns, readings) are needed.",
+                    fix="Give the times of the readings too, as int64 nanoseconds.",
+                )
+            return _imu_inputs(*(np.asarray(part) for part in data))
         case _:
             raise DataError(f"{modality} has no model input made of sensor data.")
 

@@ -89,15 +89,7 @@ class Model:
         if modality == "text":
             raise DataError("Text is encoded by encode_text.")
         tower = self._tower(modality)
-        batch = np.asarray(batch)
-        wanted = MODALITIES[modality].model_input
-        if batch.shape[1:] != wanted or batch.ndim != len(wanted) + 1:
-            raise DataError(f"A batch of {modality} has shape {batch.shape}, (B, {wanted}) is due.")
-        if batch.dtype.kind != "f":
-            raise DataError(f"A batch of {modality} is {batch.dtype}, float32 is needed.")
-        if not np.isfinite(batch).all():
-            raise DataError(f"A batch of {modality} holds NaN or infinity.")
-        x = torch.from_numpy(np.ascontiguousarray(batch, np.float32))
+        x = torch.from_numpy(_checked(modality, np.asarray(batch)))
         dtype = dtype_of(self.precision[modality])
         return self._vectors(modality, tower, x.to(self._device, dtype))
 
@@ -112,7 +104,7 @@ class Model:
             DataError: not a sequence of str, or a text without a word.
             ModelError: the text tower is not loaded.
         """
-        if isinstance(texts, str):
+        if isinstance(texts, str | bytes) or not hasattr(texts, "__len__"):
             raise DataError("encode_text takes a list of texts.", fix="Write [text].")
         tokenizer = self._text_tokenizer()
         ids = tokenizer.encode(texts)
@@ -223,6 +215,24 @@ class Model:
                 fix="Run `bindstream doctor`; load with device='cpu' to rule out the device.",
             )
         return vectors
+
+
+def _checked(modality: ModalityName, batch: NDArray[Any]) -> NDArray[np.float32]:
+    """The batch as float32, contiguous."""
+    due = MODALITIES[modality].model_input
+    embed = "Give raw data to `embed`, which makes model inputs of them."
+    if batch.ndim != len(due) + 1 or batch.shape[1:] != due:
+        shape = f"(B, {', '.join(map(str, due))})"
+        raise DataError(
+            f"A batch of {modality} has shape {batch.shape}, {shape} is due.", fix=embed
+        )
+    if batch.dtype.kind != "f":
+        raise DataError(f"A batch of {modality} is {batch.dtype}, float32 is needed.", fix=embed)
+    with np.errstate(over="ignore"):  # to infinity, which is refused next
+        whole = np.ascontiguousarray(batch, np.float32)
+    if not np.isfinite(whole).all():
+        raise DataError(f"A batch of {modality} holds NaN or infinity.")
+    return whole
 
 
 def open_model(

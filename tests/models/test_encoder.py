@@ -11,6 +11,7 @@ from bindstream.modalities import MODALITIES, SENSORS
 from bindstream.models import load_model
 from bindstream.models.encoder import DEFAULT_TEMPERATURE, Model
 from bindstream.models.precision import LEAST_COSINE
+from bindstream.models.tokenizer import TOKENS
 from tests.models import narrow
 
 RNG = np.random.default_rng(0)
@@ -81,16 +82,75 @@ def test_float64_and_strided_batches_are_taken(model):
 @pytest.mark.parametrize("modality", SENSORS)
 def test_batches_that_are_no_model_inputs_are_refused(model, modality):
     good = batch(modality, 1)
-    broken = good.copy()
+    broken, endless = good.copy(), good.astype(np.float64)
     broken.flat[5] = np.nan
+    endless.flat[5] = 1e300  # which float32 does not hold
+    due = ", ".join(map(str, MODALITIES[modality].model_input))
     for wrong, says in (
-        (good[0], "has shape"),
+        (good[0], rf"has shape .*, \(B, {due}\) is due"),
         (good[..., :-1], "has shape"),
-        (good.astype(np.int16), "int16"),
-        (broken, "NaN"),
+        (good[None], "has shape"),
+        (np.float32(3), r"has shape \(\)"),
+        (good.astype(np.int16), "int16, float32 is needed. Give raw data to `embed`"),
+        (good.astype(np.complex64), "complex64"),
+        (broken, "NaN or infinity"),
+        (endless, "NaN or infinity"),
+        (-np.inf * np.ones_like(good), "NaN or infinity"),
     ):
         with pytest.raises(DataError, match=says):
             model.encode(modality, wrong)
+
+
+@pytest.mark.parametrize("wave", [np.zeros(32000, np.int16), np.zeros(32000, np.int32)])
+def test_a_wave_of_integers_is_refused_with_the_way_out(model, wave):
+    with pytest.raises(DataError, match=f"Sound is {wave.dtype}") as raised:
+        model.embed("audio", wave)
+    assert raised.value.fix == "Divide int16 samples by 32768."
+    with pytest.raises(DataError, match=r"has shape \(32000,\)") as raised:
+        model.encode("audio", wave)
+    assert "`embed`" in raised.value.fix
+
+
+@pytest.mark.parametrize(
+    ("modality", "data", "says"),
+    [
+        ("audio", None, "Sound is object"),
+        ("audio", 5, "Sound is int64"),
+        ("audio", np.zeros(0, np.float32), "too short"),
+        ("audio", np.zeros((32000, 2), np.float32), "Average the channels"),
+        ("audio", np.full(32000, np.nan, np.float32), "NaN"),
+        ("vision", np.zeros((50, 50), np.uint8), "Picture has shape"),
+        ("thermal", np.zeros((50, 50), np.uint16), "Thermal frame is uint16"),
+        ("depth", np.zeros((50, 50), np.int16), "Depth frame is int16"),
+        ("imu", np.zeros((100, 6), np.float32), r"ndarray, \(times_ns, readings\) are needed"),
+        ("imu", None, "NoneType"),
+        ("imu", (np.arange(100) * 10**7, np.zeros((100, 6), np.int16)), "readings are int16"),
+        ("text", [None], "None is not text"),
+        ("text", None, "list of texts"),
+        ("text", b"dog", "list of texts"),
+    ],
+)
+def test_raw_data_that_cannot_be_used_are_refused(model, modality, data, says):
+    with pytest.raises(DataError, match=says):
+        model.embed(modality, data)
+
+
+def test_texts_of_many_lengths_keep_their_order_and_their_vectors(model):
+    texts = [" ".join(narrow.WORDS[:n]) * repeat for repeat in (1, 9) for n in (9, 1, 13, 4)]
+    texts = texts * (2 * TOKENS // 77)
+    together = model.encode_text(texts)
+    alone = np.concatenate([model.encode_text([text]) for text in texts[:8]])
+    assert len(np.unique(alone.round(4), axis=0)) == 8
+    np.testing.assert_allclose(together, np.tile(alone, (len(texts) // 8, 1)), atol=1e-5)
+
+
+def test_texts_encoded_are_counted(model):
+    before = model.texts_encoded
+    model.encode_text(["a dog", "glass"])
+    with pytest.raises(DataError):
+        model.encode_text(["a dog", ""])
+    model.encode_text([])
+    assert model.texts_encoded == before + 2
 
 
 def test_text_goes_its_own_way(model):
@@ -135,8 +195,12 @@ def test_a_tower_that_is_not_loaded_is_named(tmp_path):
     narrow.save(tmp_path)
     model = load_model(tmp_path, modalities=["imu", "text", "text"])
     assert model.modalities == ("imu", "text")
-    with pytest.raises(ModelError, match=r"audio is not loaded \(loaded: imu, text\)"):
+    with pytest.raises(ModelError, match=r"audio is not loaded \(loaded: imu, text\)") as raised:
         model.encode("audio", batch("audio", 1))
+    assert "Load the towers you need" in raised.value.fix
+    sensors = load_model(tmp_path, modalities=["imu"], device="cpu")
+    with pytest.raises(ModelError, match="text is not loaded"):
+        sensors.encode_text(["a dog"])
 
 
 def test_a_sound_model_passes_its_own_check(model):
