@@ -79,9 +79,9 @@ def test_the_pipeline_in_one_process_prints_an_alert() -> None:
     assert said.startswith("started ")
 
 
-def test_the_configuration_shown_is_one_that_loads() -> None:
-    (shown,) = blocks("yaml")
-    assert len(Config.model_validate(yaml.safe_load(shown)).queries) == 2
+@pytest.mark.parametrize("shown", blocks("yaml"))
+def test_the_configurations_shown_are_ones_that_load(shown: str) -> None:
+    assert Config.model_validate(yaml.safe_load(shown)).streams
 
 
 @pytest.mark.parametrize(
@@ -90,6 +90,6 @@ def test_the_configuration_shown_is_one_that_loads() -> None:
 )
 def test_every_command_shown_exists(line: str) -> None:
     words = [w for w in line.split()[1:3] if re.fullmatch(r"[a-z]+", w)]
-    command = words[:2] if words[0] == "query" else words[:1]
+    command = words[:2] if words[0] in ("query", "model") else words[:1]
     done = CliRunner().invoke(app, [*command, "--help"])
     assert done.exit_code == 0, done.output
