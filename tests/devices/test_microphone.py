@@ -86,7 +86,8 @@ def test_what_is_played_is_heard_when_it_was_played(
     samples += listen(opened, 4.0)
     heard_ns, alike = found(samples, data)
     assert alike > 0.98
-    assert 0 < heard_ns - played_ns < 0.5e9
+    # Sound comes in pieces, by whose arrival its time is fitted: to a piece or so at the beginning.
+    assert -0.05e9 < heard_ns - played_ns < 0.5e9
 
 
 def test_pieces_follow_each_other_without_a_seam_and_before_they_are_received(
