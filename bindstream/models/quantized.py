@@ -12,6 +12,7 @@ it takes one scale for a whole batch.
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Collection
 
 import torch
@@ -24,13 +25,20 @@ MOST = 127
 # Without VNNI oneDNN adds pairs of products, of a byte 0..255 each, in int16, which saturates
 # silently unless 2 * 255 * weight < 2**15.
 MOST_WITHOUT_VNNI = 63
+# As platform.machine() calls x86 on Linux, macOS and Windows; "" is a machine it does not know.
+X86 = ("x86_64", "amd64", "i386", "i486", "i586", "i686", "x86", "")
 VALUES = 1 << 18  # quantised at a time: a vocabulary's float32 copy would outgrow the tower
 TINY = 1e-12
 
 
-def int8_levels(flags: Collection[str]) -> int:
-    """The largest int8 weight whose products a CPU with these flags adds up exactly."""
-    is_x86 = "sse2" in flags
+def int8_levels(flags: Collection[str], machine: str = platform.machine()) -> int:
+    """The largest int8 weight whose products a CPU adds up exactly.
+
+    Args:
+        flags: what it is known to have; of macOS and Windows nothing is (see `cpu_flags`).
+        machine: as platform.machine() names it.
+    """
+    is_x86 = machine.lower() in X86
     return MOST_WITHOUT_VNNI if is_x86 and not any(flag in flags for flag in VNNI) else MOST
 
 
