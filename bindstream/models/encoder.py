@@ -30,22 +30,47 @@ class Model:
     """Towers of one model directory on one device. Not thread-safe; one process a device.
 
     `fingerprint` names weights and preprocessing, `name` and `licence` are the model's own,
-    `dim` is the length of its vectors, `modalities` are the towers that were asked for.
+    `dim` is the length of its vectors.
     """
 
     def __init__(
         self,
+        directory: Path,
         spec: ModelSpec,
         towers: Towers,
-        tokenizer: Tokenizer | None,
         device: torch.device,
     ) -> None:
-        self._spec, self._towers, self._tokenizer = spec, towers, tokenizer
+        self._directory, self._spec, self._towers = directory, spec, towers
         self._device = device
+        self._tokenizer: Tokenizer | None = None
         self.fingerprint = spec.fingerprint
         self.name, self.licence, self.dim = spec.name, spec.licence, spec.dim
-        self.modalities = towers.names
         self.texts_encoded = 0  # so far: by it one can tell whether the text tower is in use
+
+    @property
+    def modalities(self) -> tuple[ModalityName, ...]:
+        """The towers that were asked for."""
+        return self._towers.names
+
+    def load(self, *modalities: ModalityName) -> None:
+        """Have these towers too. Blocks while those that are new are read and checked.
+
+        Raises:
+            ModelError: the model has no such tower, or its files are damaged.
+        """
+        stated = self._spec.towers
+        if absent := [modality for modality in modalities if modality not in stated]:
+            raise ModelError(
+                f"The model {self.name} has no tower for {', '.join(absent)}.",
+                where=str(self._directory),
+                fix=f"It has: {', '.join(stated)}. If it was imported, import it again with "
+                f"--towers {','.join(m for m in MODALITIES if m in (*stated, *absent))}.",
+            )
+        if "text" in modalities and self._tokenizer is None:
+            file = check_file(self._directory, self._spec, TOKENIZER)
+            self._tokenizer = Tokenizer.load(file, self._spec.trained_words)
+        for modality in modalities:
+            self._towers.add(modality)
 
     @property
     def precision(self) -> dict[ModalityName, Arithmetic]:
@@ -248,17 +273,6 @@ def open_model(
         ModelError: the directory is damaged or foreign, or has no such tower.
     """
     spec = read_spec(directory)
-    wanted = tuple(spec.towers) if modalities is None else tuple(dict.fromkeys(modalities))
-    absent = [modality for modality in wanted if modality not in spec.towers]
-    if absent:
-        raise ModelError(
-            f"The model {spec.name} has no tower for {', '.join(absent)}.",
-            where=str(directory),
-            fix=f"It has: {', '.join(spec.towers)}. If it was imported, import it again with "
-            f"--towers {','.join(m for m in MODALITIES if m in (*spec.towers, *absent))}.",
-        )
-    tokenizer = None
-    if "text" in wanted:
-        tokenizer = Tokenizer.load(check_file(directory, spec, TOKENIZER), spec.trained_words)
-    towers = Towers(directory, spec, wanted, device, precision, compiled)
-    return Model(spec, towers, tokenizer, device)
+    model = Model(directory, spec, Towers(directory, spec, device, precision, compiled), device)
+    model.load(*(spec.towers if modalities is None else modalities))
+    return model

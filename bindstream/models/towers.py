@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -29,23 +28,21 @@ from bindstream.records import ModalityName
 class Towers:
     """Towers of one model directory on one device. Not thread-safe.
 
-    Building it reads each tower and computes its golden vectors: in the precision asked for and,
-    where they are wrong, in the next one. `settled` says which it came to, and why; `uncompiled`
-    which towers could not be compiled.
+    `add` reads a tower and computes its golden vectors: in the precision asked for and, where they
+    are wrong, in the next one. `settled` says which it came to, and why; `uncompiled` which towers
+    could not be compiled.
 
     Args:
-        wanted: towers to have, each stated by `spec`.
         compiled: compile all of them but text, see `compile_tower`.
 
     Raises:
-        ModelError: a file is missing, damaged, or not of the stated architecture.
+        ModelError: the file of golden vectors is missing or damaged.
     """
 
     def __init__(
         self,
         directory: Path,
         spec: ModelSpec,
-        wanted: Sequence[ModalityName],
         device: torch.device,
         asked: Precision,
         compiled: bool,
@@ -55,11 +52,25 @@ class Towers:
         self._checked: dict[ModalityName, tuple[int, ...]] = {}
         self._in_memory: dict[ModalityName, nn.Module] = {}
         self._golden = dict(read_tensors(check_file(directory, spec, GOLDEN)))
-        if absent := [modality for modality in wanted if modality not in self._golden]:
-            raise damaged(directory / GOLDEN, f"It has no vectors for {', '.join(absent)}.")
-        self.names = tuple(wanted)
+        self._asked: Precision = asked
         self.uncompiled: dict[ModalityName, str] = {}
-        self.settled = {modality: self._settle(modality, asked) for modality in wanted}
+        self.settled: dict[ModalityName, Settled] = {}
+
+    def add(self, modality: ModalityName) -> None:
+        """Have a tower that `spec` states, if it is none of `names` yet. Blocks.
+
+        Raises:
+            ModelError: its file is missing, damaged, or not of the stated architecture.
+        """
+        if modality in self.settled:
+            return
+        if modality not in self._golden:
+            raise damaged(self._directory / GOLDEN, f"It has no vectors for {modality}.")
+        self.settled[modality] = self._settle(modality, self._asked)
+
+    @property
+    def names(self) -> tuple[ModalityName, ...]:
+        return tuple(self.settled)
 
     def __getitem__(self, modality: ModalityName) -> nn.Module:
         """The tower, read again if it was released. Blocks for that.
