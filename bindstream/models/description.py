@@ -82,20 +82,22 @@ def describe(directory: Path) -> Description:
 def _tower(directory: Path, spec: ModelSpec, modality: ModalityName) -> TowerDescription:
     config, name = spec.towers[modality], f"{modality}.safetensors"
     path, stated = directory / name, spec.files.get(name)
-    found = path.stat().st_size if path.is_file() else 0
-    fault, parameters = "", None
-    if not path.is_file():
-        fault = f"{name} is missing"
-    elif stated is None or found != stated.bytes:
-        due = "none stated" if stated is None else f"{stated.bytes} are due"
-        fault = f"{name} has {found} bytes, {due}"
-    else:
-        try:
+    found, fault, parameters = 0, "", None
+    try:
+        found = path.stat().st_size if path.is_file() else 0
+        if not path.is_file():
+            fault = f"{name} is missing"
+        elif stated is None or found != stated.bytes:
+            due = "none stated" if stated is None else f"{stated.bytes} are due"
+            fault = f"{name} has {found} bytes, {due}"
+        else:
             with safe_open(path, "numpy") as tensors:
                 shapes = [tensors.get_slice(name).get_shape() for name in tensors.keys()]  # noqa: SIM118
             parameters = sum(math.prod(shape) for shape in shapes)
-        except SafetensorError as error:
-            fault = f"{name} is no safetensors file ({error})"
+    except SafetensorError as error:
+        fault = f"{name} is no safetensors file ({error})"
+    except OSError as error:
+        fault = f"{name} cannot be read ({error})"
     return TowerDescription(
         width=config.width,
         heads=config.heads,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ StoredDtype = Literal["float16", "bfloat16", "float32"]
 
 FORMAT: Literal[1] = 1  # of the directory; raised when older versions could not read it
 CARD, TOKENIZER, GOLDEN = "model.json", "tokenizer.json", "golden.safetensors"
+FILE_NAME = re.compile(r"\w[\w.-]*")  # of a file within the directory: no path leads out of it
 
 # A new architecture is one module and one line here. The module's `Tower` takes a TowerConfig and
 # maps (B, *model_input) to units.
@@ -78,6 +80,8 @@ class ModelSpec(BaseModel):
         for what, values in (("temperatures", self.temperature), ("scales", self.scales)):
             if any(not 0 < value < math.inf for value in values.values()):
                 raise ValueError(f"{what} {values} are not all above 0")
+        if paths := [name for name in self.files if not FILE_NAME.fullmatch(name)]:
+            raise ValueError(f"files {paths} are not bare file names")
         return self
 
     @property
@@ -92,11 +96,18 @@ class ModelSpec(BaseModel):
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file, in hex; its content is never in memory at once."""
+    """SHA-256 of a file, in hex; its content is never in memory at once.
+
+    Raises:
+        ModelError: the file cannot be read.
+    """
     found = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            found.update(chunk)
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                found.update(chunk)
+    except OSError as error:
+        raise unreadable(path, error) from error
     return found.hexdigest()
 
 
@@ -104,19 +115,11 @@ def read_spec(directory: Path) -> ModelSpec:
     """model.json, checked; no weights are read.
 
     Raises:
-        ModelError: no model directory, one of a newer format or another preprocessing, or damaged.
+        ModelError: no model directory, one that cannot be read, of a newer format or of another
+            preprocessing, or damaged.
     """
     path = directory / CARD
-    if not path.is_file():
-        raise ModelError(
-            f"There is no {CARD} in this directory.",
-            where=str(directory),
-            fix="Give the path of a model directory, or the name of a model that is installed.",
-        )
-    try:
-        stated = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise damaged(path, f"{CARD} is not JSON ({error}).") from error
+    stated = _read_card(path)
     version = stated.get("format") if isinstance(stated, dict) else None
     if isinstance(version, int) and version > FORMAT:
         raise ModelError(
@@ -161,3 +164,28 @@ def read_spec(directory: Path) -> ModelSpec:
 def damaged(path: Path, what: str) -> ModelError:
     """The error for a file of a model directory that is not what it should be."""
     return ModelError(what, where=str(path), fix="Copy or install the model directory again.")
+
+
+def unreadable(path: Path, error: OSError) -> ModelError:
+    """The error for a file of a model directory that the system does not let us read."""
+    return ModelError(
+        f"The file cannot be read ({error.strerror or error}).",
+        where=str(path),
+        fix="Check who may read it, and the disk it lies on.",
+    )
+
+
+def _read_card(path: Path) -> Any:
+    """What model.json holds, as JSON."""
+    try:
+        if not path.is_file():
+            raise ModelError(
+                f"There is no {CARD} in this directory.",
+                where=str(path.parent),
+                fix="Give the path of a model directory, or the name of a model that is installed.",
+            )
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except (ValueError, RecursionError) as error:  # no JSON, no text, too long a number, too deep
+        raise damaged(path, f"{CARD} is not JSON that can be read ({error}).") from error

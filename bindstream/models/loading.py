@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from bindstream.errors import ModelError
-from bindstream.models.directory import ARCHITECTURES, CARD, ModelSpec, damaged, digest
+from bindstream.models.directory import ARCHITECTURES, CARD, ModelSpec, damaged, digest, unreadable
 from bindstream.models.imagebind import Tower
 from bindstream.models.precision import Arithmetic, cpu_flags
 from bindstream.models.quantized import int8_levels, int8_weights, scale_name, to_int8
@@ -31,17 +31,19 @@ def check_file(directory: Path, spec: ModelSpec, name: str) -> Path:
     It is read piece by piece, none of it stays in this process's memory.
 
     Raises:
-        ModelError: the file is missing, truncated or changed.
+        ModelError: the file is missing, truncated, changed, or cannot be read.
     """
     path, stated = directory / name, spec.files.get(name)
     if stated is None:
         raise ModelError(f"{CARD} states no file {name}.", where=str(directory))
-    if not path.is_file():
+    try:
+        size = path.stat().st_size if path.is_file() else None
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if size is None:
         raise damaged(path, "The file is missing.")
-    if path.stat().st_size != stated.bytes:
-        raise damaged(
-            path, f"It has {path.stat().st_size} bytes, {CARD} says {stated.bytes}: truncated?"
-        )
+    if size != stated.bytes:
+        raise damaged(path, f"It has {size} bytes, {CARD} says {stated.bytes}: truncated?")
     if (found := digest(path)) != stated.sha256:
         raise damaged(path, f"Its SHA-256 is {found[:12]}…, {CARD} says {stated.sha256[:12]}….")
     return path

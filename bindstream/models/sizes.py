@@ -23,6 +23,11 @@ PATCHES: dict[ModalityName, tuple[int, int]] = {
 }
 
 
+# Ten times the largest vision transformer published (ViT-22B, arXiv 2302.05442: 48 blocks of width
+# 6144), and more words than any tokenizer has: what is beyond is a mistake, and would be built.
+MOST_WIDTH, MOST_BLOCKS, MOST_VOCABULARY = 1 << 16, 512, 1 << 22
+
+
 class TowerConfig(BaseModel):
     """One tower's size. `patch` and `stride` are as published where left at 0.
 
@@ -32,13 +37,15 @@ class TowerConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     modality: ModalityName
-    width: int = Field(gt=0)
-    blocks: int = Field(gt=0)
-    heads: int = Field(gt=0)
-    dim: int = Field(gt=0, description="of the joint space, the same for all towers of a model")
+    width: int = Field(gt=0, le=MOST_WIDTH)
+    blocks: int = Field(gt=0, le=MOST_BLOCKS)
+    heads: int = Field(gt=0, le=MOST_WIDTH)
+    dim: int = Field(
+        gt=0, le=MOST_WIDTH, description="of the joint space, the same for all towers of a model"
+    )
     patch: int = Field(default=0, ge=0)
     stride: int = Field(default=0, ge=0)
-    vocabulary: int = Field(default=0, ge=0)
+    vocabulary: int = Field(default=0, ge=0, le=MOST_VOCABULARY)
     end_id: int = Field(default=0, ge=0)
 
     @model_validator(mode="before")
@@ -56,14 +63,22 @@ class TowerConfig(BaseModel):
             raise ValueError(f"width {self.width} is not a multiple of {self.heads} heads")
         if self.modality == "text" and not 0 < self.end_id < self.vocabulary:
             raise ValueError(f"end_id {self.end_id} is not in a vocabulary of {self.vocabulary}")
+        if self.modality == "text" and (self.patch, self.stride) != PATCHES["text"]:
+            raise ValueError("text has no patches: leave out patch and stride")
+        if self.patch > min(self._sides):
+            raise ValueError(f"patch {self.patch} is larger than the input, {self._sides}")
         return self
 
     @property
     def patches(self) -> int:
         """How many patch tokens the tower's input gives (text: its context of 77)."""
+        return math.prod((side - self.patch) // self.stride + 1 for side in self._sides)
+
+    @property
+    def _sides(self) -> tuple[int, ...]:
+        """Of the input, those that are cut into patches."""
         shape = MODALITIES[self.modality].model_input
-        sides = shape[-1:] if self.modality in ("imu", "text") else shape[-2:]
-        return math.prod((side - self.patch) // self.stride + 1 for side in sides)
+        return shape[-1:] if self.modality in ("imu", "text") else shape[-2:]
 
     @property
     def tokens(self) -> int:

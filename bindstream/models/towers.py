@@ -149,9 +149,10 @@ class Towers:
 
 
 def _version(path: Path) -> tuple[int, ...]:
-    if not path.exists():
+    try:
+        about = path.stat()
+    except OSError:  # `check_file` says what is the matter
         return ()
-    about = path.stat()
     return about.st_ino, about.st_size, about.st_mtime_ns
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,16 +10,24 @@ from safetensors.torch import load_file
 
 from bindstream.errors import ModelError
 from bindstream.models import load_model
-from bindstream.models.directory import CARD, ModelSpec, read_spec
+from bindstream.models.description import describe
+from bindstream.models.directory import CARD, ModelSpec, digest, read_spec
 from bindstream.models.saving import save_model
 from bindstream.models.tokenizer import word_tokenizer
 from tests.models import narrow
+
+IMU = {"modality": "imu", "width": 32, "blocks": 2, "heads": 4, "dim": narrow.DIM}
 
 
 @pytest.fixture
 def saved(tmp_path) -> Path:
     narrow.save(tmp_path / "narrow")
     return tmp_path / "narrow"
+
+
+# The system does not let anyone read it, root neither.
+UNREADABLE = Path("/proc/self/mem")
+needs_unreadable = pytest.mark.skipif(sys.platform != "linux", reason=f"reads {UNREADABLE}")
 
 
 def edit(directory: Path, **changes: object) -> None:
@@ -99,6 +108,8 @@ def test_a_damaged_tower_that_is_not_asked_for_does_no_harm(saved):
         ({"scales": {"imu": -5}}, "scales .* are not all above 0"),
         ({"dtype": "int8"}, "dtype"),
         ({"files": {}}, "states no file"),
+        ({"towers": {"imu": {**IMU, "blocks": 10**12}}}, "towers.imu.blocks .*equal to 512"),
+        ({"towers": {"imu": {**IMU, "patch": 3000}}}, "towers.imu .*larger than the input"),
     ],
 )
 def test_a_card_that_cannot_be_used_says_what_and_where(saved, changes, says):
@@ -125,11 +136,60 @@ def test_limits_and_scales_change_no_fingerprint(saved):
     assert read_spec(saved).fingerprint == before
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "\x00", '"text"'])
+NO_CARDS = {
+    "empty": b"",
+    "unfinished": b"{",
+    "a list": b"[]",
+    "zeros": bytes(100),
+    "a text": b'"text"',
+    "no text": b"\xff\xfe",
+    "nested too deep": b'{"notes": ' + b"[" * 100_000,
+    "a number too long": b'{"format": ' + b"9" * 5000 + b"}",
+}
+
+
+@pytest.mark.parametrize("content", NO_CARDS.values(), ids=NO_CARDS)
 def test_a_card_that_is_no_card_is_refused(saved, content):
-    (saved / CARD).write_text(content)
+    (saved / CARD).write_bytes(content)
     with pytest.raises(ModelError, match=CARD):
         load_model(saved)
+
+
+@needs_unreadable
+def test_files_that_may_not_be_read_are_named(saved):
+    for name in ("imu.safetensors", "tokenizer.json", CARD):
+        (saved / name).unlink()
+        (saved / name).symlink_to(UNREADABLE)
+        if name != CARD:
+            with pytest.raises(ModelError, match="cannot be read") as raised:
+                digest(saved / name)
+            assert raised.value.where == str(saved / name)
+            stated = json.loads((saved / CARD).read_text())["files"]
+            edit(saved, files={**stated, name: {"bytes": 0, "sha256": "0"}})
+        with pytest.raises(ModelError, match=rf"{name}: The file cannot be read"):
+            load_model(saved, modalities=["imu", "text"] if name != "imu.safetensors" else ["imu"])
+
+
+@needs_unreadable
+def test_a_tower_s_file_that_may_not_be_read_is_described_as_such(saved):
+    (saved / "imu.safetensors").unlink()
+    (saved / "imu.safetensors").symlink_to(UNREADABLE)
+    stated = json.loads((saved / CARD).read_text())["files"]
+    edit(saved, files={**stated, "imu.safetensors": {"bytes": 0, "sha256": "0"}})
+    towers = describe(saved).towers
+    assert "imu.safetensors cannot be read" in towers["imu"].fault
+    assert towers["audio"].fault == ""
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../imu.safetensors", "/etc/hostname", "a/b", "a\\b", "c:x", "..", ".", "", "a\0", "a\n"],
+)
+def test_files_are_those_of_the_directory_alone(saved, name):
+    stated = json.loads((saved / CARD).read_text())["files"]
+    edit(saved, files={**stated, name: {"bytes": 0, "sha256": "0"}})
+    with pytest.raises(ModelError, match="not bare file names"):
+        read_spec(saved)
 
 
 def test_a_foreign_directory_is_refused(tmp_path):
