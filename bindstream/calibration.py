@@ -17,10 +17,10 @@ MAD_TO_SIGMA = 1.4826
 WARM_UP = 12
 """Windows of background needed before anything is said."""
 MEMORY = 900
-"""Scores of background remembered: 15 minutes at one window a second."""
+"""Scores of background remembered: 15 minutes at one window a second, where all are computed."""
 LASTING = 300
-"""Scores in a row above `off` after which they are remembered as background too. The level is the
-background once it makes up half of what is remembered."""
+"""Windows in a row above `off` after which their scores are remembered as background too, repeated
+or not. The level is the background once it makes up half of what is remembered."""
 SIGMA_LEAST = 0.02
 """Least spread assumed, in cosine: a frozen or synthetic background has next to none, and any
 change would then stand out without end."""
@@ -51,23 +51,28 @@ class Background:
         """z of this value against the background before it; NaN while still warming up.
 
         Args:
-            repeated: this is the score of a vector whose score was pushed before. It is not
-                learned: the same score again and again would shrink the spread to nothing, and the
-                first real one would then stand out as an event.
+            repeated: this is the score of a vector whose score was pushed before. It moves the
+                level of what lasts, but never narrows the spread: the first score that is new
+                would then stand out as an event.
         """
         z = self.z(value)
+        if not math.isnan(z) and z >= self._off:
+            self._unlearned.append(value + self._deviation() if repeated else value)
+            if len(self._unlearned) >= LASTING:
+                self._values.extend(self._unlearned)
+                self._unlearned.clear()
+            return z
+        self._unlearned.clear()
         if repeated:
             self._repeats = min(self._repeats + 1, WARM_UP)
-            return z
-        if math.isnan(z) or z < self._off:
+        else:
             self._values.append(value)
-            self._unlearned.clear()
-            return z
-        self._unlearned.append(value)
-        if len(self._unlearned) >= LASTING:
-            self._values.extend(self._unlearned)
-            self._unlearned.clear()
         return z
+
+    def _deviation(self) -> float:
+        """How far the background's values lie from their median, one after the other."""
+        values = np.fromiter(self._values, np.float64)
+        return float(values[len(self._unlearned) % len(values)] - np.median(values))
 
     def z(self, value: float) -> float:
         if not self.ready:

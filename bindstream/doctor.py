@@ -7,7 +7,7 @@ import platform
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +17,7 @@ from bindstream.config import Config
 from bindstream.devices import list_devices
 from bindstream.errors import BindstreamError
 from bindstream.models.precision import Precision
+from bindstream.records import ModalityName
 
 OLDEST_PYTHON = (3, 10)
 SHARED_MEMORY = Path("/dev/shm")
@@ -72,7 +73,7 @@ def examine(config: Config | None, ray: Callable[[], str] | None = None) -> Iter
     device = config.model.device if config else "auto"
     precision: Precision = config.model.precision if config else "auto"
     fix = "Install or copy the model again."
-    yield _tried(f"model {name}", lambda: _model(name, device, precision), fix)
+    yield _tried(f"model {name}", lambda: _model(name, device, precision, _towers(config)), fix)
     store_mb = config.ray.object_store_mb if config else 256
     yield _shared_memory(store_mb)
     if ray is not None:
@@ -150,11 +151,21 @@ def _torch() -> str:
     return "; ".join(found)
 
 
-def _model(name: str, device: str, precision: Precision) -> str:
+def _towers(config: Config | None) -> list[ModalityName] | None:
+    """Those that the configuration needs; all of the model's (None) without one."""
+    if config is None:
+        return None
+    sensors: list[ModalityName] = sorted({stream.modality for stream in config.streams})
+    return [*sensors, "text"] if config.queries else sensors
+
+
+def _model(
+    name: str, device: str, precision: Precision, towers: Sequence[ModalityName] | None
+) -> str:
     """Every tower's golden vectors, and what it computes in."""
     from bindstream.models import load_model
 
-    model = load_model(name, device=device, precision=precision)
+    model = load_model(name, modalities=towers, device=device, precision=precision)
     if faults := model.faults():
         said = "; ".join(f"{tower} {fault}" for tower, fault in faults.items())
         raise ArithmeticError(f"golden vectors differ: {said}")

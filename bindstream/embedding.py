@@ -131,7 +131,8 @@ class Embedder:
 
         Takes microseconds, and may be called from another thread than `embed`.
         """
-        for seq, vector in tuple(self._kept.get(window.stream, ())):
+        # The latest first: a stream whose accounts are lost counts from the beginning again.
+        for seq, vector in reversed(tuple(self._kept.get(window.stream, ()))):
             if seq == window.same_as:
                 return self._embedding(window, vector, {})
         return None

@@ -40,7 +40,7 @@ class Pipeline:
         model = self.config.model
         self.model = load_model(
             model.name,
-            modalities=(*modalities, "text"),
+            modalities=(*modalities, "text") if self.config.queries else modalities,
             device=model.device,
             threads=model.threads,
             precision=model.precision,
@@ -51,7 +51,7 @@ class Pipeline:
         self._watch = Watch(
             {
                 modality: self.model.encode_text(phrases)
-                for modality in modalities
+                for modality in (modalities if self.config.queries else ())
                 if (phrases := self.model.background(modality))
             }
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -22,15 +23,21 @@ from nodes.wiring import Wiring
 
 REMEMBERED = 64
 """Windows a stream of which the actor remembers what became."""
+COMING_S = 3.0
+"""How long whoever asks what was published may be kept waiting for what is being computed."""
+WORK_MOST_S = 300.0
+"""A batch, or reading a tower again, may take this long: eight pictures in imagebind_huge's vision
+tower take a minute on two cores in float32. What takes longer stands still."""
 
 
 @dataclass(frozen=True)
 class EmbedHealth:
     """What an embed actor says of itself.
 
-    `beat_s` is the age of its loop's last turn, `tower_cpu_s` the processor time spent in towers,
-    `tower_s` for each stream the mean time a window that was computed spent in its tower. `towers`
-    are those in memory now, `reasons` what each computes in and why.
+    `beat_s` is the age of its loop's last turn, 0 while a tower is at work. `tower_cpu_s` is the
+    processor time spent in towers, `tower_s` for each stream the mean time a window that was
+    computed spent in its tower. `towers` are those in memory now, `reasons` what each computes in
+    and why.
     """
 
     pid: int
@@ -61,7 +68,7 @@ class EmbedNode:
         self._clock = wiring.clock.here()
         self._model = load_model(
             config.name,
-            modalities=(*modalities, "text"),
+            modalities=modalities,
             device=config.device,
             threads=config.threads,
             precision=config.precision,
@@ -81,6 +88,7 @@ class EmbedNode:
         self._beat_s = time.monotonic()
         self._error = ""
         self._model_lock = threading.Lock()
+        self._work_began_s: float | None = None
         threading.Thread(target=self._run, name="tower", daemon=True).start()
 
     async def embed(self, window: Window) -> Outcome:
@@ -113,7 +121,12 @@ class EmbedNode:
         self._wake.set()
 
     async def published(self, stream: str) -> dict[int, Published]:
-        """What became of the last windows of this stream that were published, by their numbers."""
+        """What became of the last windows of this stream that were published, by their numbers.
+
+        Waits a little for those that are on their way: they are published all the same.
+        """
+        if coming := [f for (name, _), f in tuple(self._futures.items()) if name == stream]:
+            await asyncio.wait([asyncio.wrap_future(f) for f in coming], timeout=COMING_S)
         return dict(tuple(self._done.get(stream, ())))
 
     async def health(self) -> EmbedHealth:
@@ -126,17 +139,33 @@ class EmbedNode:
             tower_s=self._embedder.tower_s(),
             towers=self._model.in_memory,
             reasons=tuple(self._model.reasons),
-            beat_s=time.monotonic() - self._beat_s,
+            beat_s=self._stood_still_s(),
             warnings={**self._model.warnings, **self._embedder.warnings},
             error=self._error,
         )
+
+    def _stood_still_s(self) -> float:
+        now_s, began_s = time.monotonic(), self._work_began_s
+        at_work = began_s is not None and now_s - began_s < WORK_MOST_S
+        return 0.0 if at_work else now_s - self._beat_s
+
+    @contextlib.contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Holds the model, alone; the tower thread, too, may have to wait here."""
+        with self._model_lock:
+            self._work_began_s = time.monotonic()
+            try:
+                yield
+            finally:
+                self._work_began_s, self._beat_s = None, time.monotonic()
 
     async def encode_text(self, texts: list[str]) -> Any:
         """Unit vectors (n, dim) float32 of texts."""
         return await asyncio.to_thread(self._encode_text, texts)
 
     def _encode_text(self, texts: list[str]) -> Any:
-        with self._model_lock:
+        with self._at_work():
+            self._model.load("text")  # if nobody wanted it before
             vectors = self._model.encode_text(texts)
             self._keeping.due(time.monotonic())
         return vectors
@@ -163,13 +192,13 @@ class EmbedNode:
                     self._batcher.excuse(window.stream, window.modality)
             if batch := self._batcher.due(self._clock.now_ns()):
                 self._compute(batch)
-            with self._model_lock:
+            with self._at_work():
                 self._keeping.due(time.monotonic())
 
     def _compute(self, batch: list[Window]) -> None:
         begun_s = time.process_time()
         try:
-            with self._model_lock:
+            with self._at_work():
                 embeddings = self._embedder.embed(batch)
         except Exception as error:  # one bad batch must not stop the tower thread
             self._error = f"{type(error).__name__}: {error}"

@@ -21,22 +21,23 @@ from bindstream.clock import Clock
 from bindstream.config import Config, QueryConfig
 from bindstream.control import Answer, ControlServer, Request
 from bindstream.errors import BindstreamError, ConfigError, ModelError
-from bindstream.matcher import Query, Vectors
-from bindstream.queries import encode_query, unknown_words_warning
+from bindstream.matcher import Query
 from bindstream.records import ModalityName
 from nodes.cluster import reachable, start_ray, stop_ray
 from nodes.embed import EmbedHealth, EmbedNode
+from nodes.encoding import QueryEncoder
 from nodes.match import MatchHealth, MatchNode
 from nodes.placement import actor, alive_nodes, check_gpus, here, placed, unplaceable
 from nodes.status import actor_status, stream_status, troubles
 from nodes.stream import StreamHealth, StreamNode
-from nodes.watched import Watched, gather, reason
+from nodes.watched import START_S, Watched, gather, reason
 from nodes.wiring import Wiring
 
 ASK_S = 0.2
 """How long one actor may take to say its health before the next one is asked."""
-START_S = 120.0
-"""How long the model may take to load."""
+LOAD_S = 300.0
+"""How long the model may take to load, or the text tower to be read again: imagebind_huge lies on
+slow disks too."""
 COMPILE_S = 1200.0
 """How much longer it may take where its towers are compiled."""
 DRAIN_S = 2.0
@@ -60,7 +61,7 @@ class Supervisor:
         self._news: deque[str] = deque(maxlen=100)
         self.start_ns = 0  # the run's nominal beginning, UTC ns; a recording's time starts there
         self._queries: dict[str, Query] = {}
-        self._background: dict[ModalityName, Vectors] = {}
+        self._encoder: QueryEncoder | None = None
         self._streams: list[Watched[StreamHealth]] = []
         self._embedders: list[Watched[EmbedHealth]] = []
         self._match: Watched[MatchHealth] | None = None
@@ -110,10 +111,13 @@ class Supervisor:
         match = actor(MatchNode, here()).remote(wiring, self.config.sinks)
         self._match = self._watched("match", match)
         try:
-            self._match.await_start(START_S)
+            self._match.await_start()
         except RayError as error:
             raise BindstreamError(f"alerts cannot be watched for: {reason(error)}") from None
-        self._load_queries(modalities)
+        self._encoder = QueryEncoder(self._embedders[0], modalities)
+        for query in self.config.queries:
+            self._queries[query.id], warnings = self._encoder.encode(query)
+            self._warn(*warnings)
         self._begin_match()
         # Streams of one run begin together, on a whole second, when everyone else is listening.
         self.start_ns = (clock.now_ns() // 10**9 + 2) * 10**9
@@ -125,8 +129,8 @@ class Supervisor:
         self._control = ControlServer(bus.control, self.answer, bus.keys)
         self._begun_s = time.monotonic()
 
-    def _watched(self, name: str, handle: Any) -> Watched[Any]:
-        return Watched(name, handle, local=self.config.ray.address is None)
+    def _watched(self, name: str, handle: Any, start_s: float = START_S) -> Watched[Any]:
+        return Watched(name, handle, local=self.config.ray.address is None, start_s=start_s)
 
     def _start_embedders(self, wiring: Wiring, modalities: Sequence[ModalityName]) -> None:
         model = self.config.model
@@ -137,11 +141,14 @@ class Supervisor:
             name = f"embed-{i}"
             options = {"num_gpus": model.num_gpus, "name": name, **(here() if only_here else {})}
             node = actor(EmbedNode, options, calls=EMBED_CALLS)
-            handle = node.remote(model, wiring, modalities)
-            self._embedders.append(self._watched(name, handle))
+            # The first one encodes queries. Without any it needs no text tower until one comes.
+            needed = (*modalities, "text") if i == 0 and self.config.queries else modalities
+            handle = node.remote(model, wiring, needed)
+            start_s = LOAD_S + (COMPILE_S if model.compile else 0)
+            self._embedders.append(self._watched(name, handle, start_s))
         for embedder in self._embedders:
             try:
-                embedder.await_start(START_S + (COMPILE_S if model.compile else 0))
+                embedder.await_start()
             except RayError as error:
                 late = isinstance(error, GetTimeoutError)
                 raise ModelError(
@@ -152,36 +159,11 @@ class Supervisor:
                     else "Run `bindstream doctor`.",
                 ) from None
 
-    def _load_queries(self, modalities: Sequence[ModalityName]) -> None:
-        embedder = self._embedders[0].handle
-        for modality in modalities:
-            phrases = ray.get(embedder.background.remote(modality))
-            if phrases:
-                self._background[modality] = ray.get(embedder.encode_text.remote(phrases))
-        for query in self.config.queries:
-            self._encode(query)
-
-    def _encode(self, config: QueryConfig) -> list[str]:
-        """Make a query's vectors; returns warnings about words the model does not know."""
-        embedder = self._embedders[0]
-        assert embedder.health is not None
-        self._queries[config.id] = encode_query(
-            config,
-            lambda texts: ray.get(embedder.handle.encode_text.remote(texts), timeout=START_S),
-            embedder.health.model,
-        )
-        texts = [*config.text, *config.negatives]
-        unknown = ray.get(embedder.handle.unknown_words.remote(texts), timeout=START_S)
-        warning = unknown_words_warning(config, unknown)
-        if not warning:
-            return []
-        self._warn(warning)
-        return [warning]
-
     def _begin_match(self) -> None:
         assert self._match is not None
-        queries = list(self._queries.values())
-        ray.get(self._match.handle.begin.remote(self._background, queries), timeout=30)
+        assert self._encoder is not None
+        background, queries = self._encoder.background or {}, list(self._queries.values())
+        ray.get(self._match.handle.begin.remote(background, queries), timeout=30)
 
     def poll(self) -> None:
         """Ask everyone for their health, and act on what is dead or frozen. Blocks briefly."""
@@ -279,10 +261,21 @@ class Supervisor:
                 where=f"query {config.id!r}",
                 fix=f"The streams of this run are: {', '.join(sorted(streams))}.",
             )
+        assert self._encoder is not None
+        begins = self._encoder.background is None
+        # Not under the lock: the text tower may have to be read, and everyone is watched meanwhile.
+        try:
+            query, warnings = self._encoder.encode(config)
+        except RayError as error:
+            raise ModelError(f"it cannot be encoded: {reason(error)}") from None
         with self._lock:
-            warnings = self._encode(config)
-            assert self._match is not None
-            ray.get(self._match.handle.put.remote(self._queries[config.id]), timeout=10)
+            self._warn(*warnings)
+            self._queries[config.id] = query
+            if begins:
+                self._begin_match()
+            else:
+                assert self._match is not None
+                ray.get(self._match.handle.put.remote(query), timeout=10)
         return {"id": config.id, "warnings": warnings}
 
     def _remove_query(self, query_id: str) -> Answer:

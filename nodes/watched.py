@@ -19,7 +19,8 @@ START_S = 60.0
 
 
 class Health(Protocol):
-    """What every actor says of itself; `beat_s` is the age of its loop's last turn."""
+    """What every actor says of itself; `beat_s` is the age of its loop's last turn, 0 while it is
+    at work that takes longer."""
 
     @property
     def pid(self) -> int: ...
@@ -38,32 +39,34 @@ class Watched(Generic[H]):
 
     Args:
         local: its process runs on this host, and can be ended even if it obeys nothing.
+        start_s: how long it may be silent while it starts.
     """
 
-    def __init__(self, name: str, handle: Any, *, local: bool) -> None:
+    def __init__(self, name: str, handle: Any, *, local: bool, start_s: float = START_S) -> None:
         self.name = name
         self.handle = handle
         self.health: H | None = None
         self.restarts = 0
-        self._local = local
+        self._local, self._start_s = local, start_s
         self._pid = 0
         self._heard_s = time.monotonic()
-        self._patience_s = START_S
+        self._patience_s = start_s
         self._asked: Any = None
+        self._asked_s = self._heard_s
         self.failed = ""  # why it cannot be started, which Ray does not try twice
 
-    def await_start(self, timeout_s: float) -> None:
+    def await_start(self) -> None:
         """Block until its process is up and answers.
 
         Raises:
-            RayError: it cannot be started (see `reason`), or was not within `timeout_s`.
+            RayError: it cannot be started (see `reason`), or was not within `start_s`.
         """
-        self.hear(ray.get(self.handle.health.remote(), timeout=timeout_s))
+        self.hear(ray.get(self.handle.health.remote(), timeout=self._start_s))
 
     def ask(self, timeout_s: float) -> list[str]:
         """Ask for its health; returns what its user should know. Blocks up to `timeout_s`."""
         if self._asked is None:
-            self._asked = self.handle.health.remote()
+            self._asked, self._asked_s = self.handle.health.remote(), time.monotonic()
         done, _ = ray.wait([self._asked], timeout=timeout_s)
         if done:
             self._asked = None
@@ -72,20 +75,22 @@ class Watched(Generic[H]):
             except RayError as error:  # it died: Ray is restarting it
                 if getattr(error, "actor_init_failed", False):
                     self.failed = reason(error)
-                self._await_start()
+                self._patience_s = self._start_s
                 return []
-        if self.silent_s > self._patience_s:
-            return [self._kill(f"answered nothing for {self.silent_s:.0f} s")]
+        # Not since it was last heard: whoever asks may have been held up longer than that.
+        waited_s = time.monotonic() - self._asked_s
+        if waited_s > self._patience_s:
+            return [self._kill(f"answered nothing for {waited_s:.0f} s")]
         return []
 
     @property
     def silent_s(self) -> float:
-        """Seconds since it last answered, or since it is waited for."""
+        """Seconds since it last answered, or was excused."""
         return time.monotonic() - self._heard_s
 
     def excuse(self) -> None:
         """It cannot answer, for a reason that is known: it must not be killed for that."""
-        self._heard_s = time.monotonic()
+        self._heard_s = self._asked_s = time.monotonic()
 
     def hear(self, health: H) -> list[str]:
         """Take in what it said of itself; returns what its user should know."""
@@ -99,14 +104,8 @@ class Watched(Generic[H]):
             said.append(self._kill(f"stood still for {health.beat_s:.0f} s"))
         return said
 
-    def _await_start(self) -> None:
-        if self._patience_s != START_S:
-            self._heard_s, self._patience_s = time.monotonic(), START_S
-
     def _kill(self, why: str) -> str:
-        self._patience_s = 0.0
-        self._await_start()
-        self._asked = None
+        self._asked, self._patience_s = None, self._start_s
         ray.kill(self.handle, no_restart=False)
         if self._local and self._pid:
             # A stopped process obeys nobody but the kernel.

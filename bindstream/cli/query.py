@@ -19,6 +19,9 @@ from bindstream.cli.bus_options import (
 )
 from bindstream.keys import OWN_CLIENT
 
+_ANSWER_S, _WORK_S = 10, 310
+"""How long a pipeline may take to answer at all, and to read its text tower again."""
+
 query_app = typer.Typer(
     no_args_is_help=True, help="Add, list and remove what a running pipeline watches for."
 )
@@ -140,4 +143,8 @@ def _ask(request: dict[str, Any], config: Any, address: Any, keys: Any, client: 
     from bindstream.control import ask
 
     to = reach(config, keys, client)
-    return ask(address or to.control, request, timeout_s=30, keys=to.keys)
+    at = address or to.control
+    ask(at, {"op": "status"}, timeout_s=_ANSWER_S, keys=to.keys)  # is anybody there?
+    waiting = "Waiting for the pipeline; words may need their tower read first …"
+    with errors.status(waiting):
+        return ask(at, request, timeout_s=_WORK_S, keys=to.keys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,64 @@ def test_neither_a_reused_window_waits_for_a_batch_nor_a_batch_for_it(node: Embe
 
     assert asyncio.run(hall_first()) == ("reused", "embedded")
     assert asked(node, window(3, "hall")) == ["embedded"]  # alone from now on
+
+
+class Slow:
+    """An embedder that takes until it is told."""
+
+    def __init__(self) -> None:
+        self.begun, self.done = threading.Event(), threading.Event()
+        self.warnings: dict[str, str] = {}
+
+    def embed(self, windows: list[Window]) -> list[Embedding | None]:
+        self.begun.set()
+        assert self.done.wait(MOST_S)
+        return [None] * len(windows)
+
+    def tower_s(self) -> dict[str, float]:
+        return {}
+
+
+def test_a_tower_at_work_does_not_stand_still_however_slow_it_is(
+    node: EmbedNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node._embedder = slow = Slow()  # type: ignore[assignment]
+
+    async def while_at_work() -> tuple[float, float]:
+        asked = asyncio.ensure_future(node.embed(window(0)))
+        await asyncio.to_thread(slow.begun.wait, MOST_S)
+        await asyncio.sleep(1.5)  # longer than a turn without work takes
+        at_work = (await node.health()).beat_s
+        monkeypatch.setattr("nodes.embed.WORK_MOST_S", 1.0)
+        too_long = (await node.health()).beat_s
+        slow.done.set()
+        await asyncio.wait_for(asked, MOST_S)
+        return at_work, too_long
+
+    at_work, too_long = asyncio.run(while_at_work())
+    assert at_work == 0
+    assert too_long > 1.4
+
+
+def test_whoever_asks_what_was_published_hears_of_what_is_being_computed(node: EmbedNode) -> None:
+    async def asked_at_once() -> Any:
+        coming = asyncio.ensure_future(node.embed(window(4)))
+        await asyncio.sleep(0)
+        known = await node.published("mic")
+        await coming
+        return known
+
+    assert asyncio.run(asked_at_once()) == {4: "embedded"}
+
+
+def test_the_text_tower_is_read_when_the_first_query_comes(node: EmbedNode) -> None:
+    async def towers() -> Any:
+        return (await node.health()).towers
+
+    assert asyncio.run(towers()) == ("audio",)
+    vectors = asyncio.run(node.encode_text(["a dog"]))
+    assert vectors.shape == (1, 16)
+    assert asyncio.run(towers()) == ("audio", "text")
 
 
 def test_three_streams_that_close_together_are_one_batch(node: EmbedNode) -> None:

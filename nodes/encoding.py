@@ -1,0 +1,52 @@
+"""Queries and what they are contrasted with, encoded by an embed actor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import ray
+
+from bindstream.config import QueryConfig
+from bindstream.matcher import Query, Vectors
+from bindstream.queries import encode_query, unknown_words_warning
+from bindstream.records import ModalityName
+from nodes.embed import EmbedHealth
+from nodes.watched import Watched
+
+ENCODE_S = 300.0
+"""How long texts may take: the text tower may have to be read first, and imagebind_huge lies on
+slow disks too."""
+
+
+class QueryEncoder:
+    """Turns words into vectors by the text tower of `embedder`, which reads it when it has to.
+
+    `background` are vectors (n, dim) of the phrases that queries are contrasted with, by modality;
+    None before the first query, since nobody needs them.
+    """
+
+    def __init__(self, embedder: Watched[EmbedHealth], modalities: Sequence[ModalityName]) -> None:
+        self._embedder, self._modalities = embedder, modalities
+        self.background: dict[ModalityName, Vectors] | None = None
+
+    def encode(self, config: QueryConfig) -> tuple[Query, list[str]]:
+        """A query's vectors, and warnings of words the model does not know. Blocks.
+
+        Raises:
+            RayError: the model has no text tower, the actor died, or took over `ENCODE_S`.
+        """
+        handle, health = self._embedder.handle, self._embedder.health
+        assert health is not None
+        if self.background is None:
+            phrases = {m: ray.get(handle.background.remote(m)) for m in self._modalities}
+            self.background = {m: self._vectors(some) for m, some in phrases.items() if some}
+        query = encode_query(config, self._vectors, health.model)
+        texts = [*config.text, *config.negatives]
+        unknown = ray.get(handle.unknown_words.remote(texts), timeout=ENCODE_S)
+        warning = unknown_words_warning(config, unknown)
+        return query, [warning] if warning else []
+
+    def _vectors(self, texts: list[str]) -> Vectors:
+        encoding = self._embedder.handle.encode_text.remote(texts)
+        vectors: Vectors = ray.get(encoding, timeout=ENCODE_S)
+        return vectors
