@@ -98,6 +98,7 @@ class Intake:
         )
         self._frozen = FrozenCheck()
         self._closed: deque[Window] = deque()
+        self._raised: Exception | None = None
         self._void = ""
         self._flushed = False
         self._reader = Reader(self._make, stale_s=REOPEN_S)
@@ -127,10 +128,22 @@ class Intake:
         void ones are settled here and do not come out. What becomes of the others has to be said by
         `settle`.
         """
+        if self._raised is not None:
+            raised, self._raised = self._raised, None
+            raise raised
         if not self._closed:
             self._cut(timeout_s)
-        ready = (self._ready(self._closed.popleft()) for _ in range(min(4, len(self._closed))))
-        return [window for window in ready if window is not None]
+        ready: list[Window] = []
+        for _ in range(min(4, len(self._closed))):
+            try:
+                window = self._ready(self._closed.popleft())
+            except Exception as error:
+                if not ready:
+                    raise
+                self._raised = error  # next time: those before it are to be settled by somebody
+                break
+            ready += [window] if window is not None else []
+        return ready
 
     def _cut(self, timeout_s: float) -> None:
         samples = self._reader.take(timeout_s)

@@ -24,7 +24,8 @@ def actor_status(watched: Watched[Any]) -> dict[str, Any]:
 def stream_status(
     stream: Watched[StreamHealth], embedders: Iterable[Watched[EmbedHealth]]
 ) -> dict[str, Any]:
-    """As `actor_status`, with the windows that are pending, and the tower time saved, seconds."""
+    """As `actor_status`, with the windows that are pending, and the tower time saved, seconds, once
+    that is known."""
     said = actor_status(stream)
     if stream.health is not None:
         accounts = stream.health.intake.accounts
@@ -34,8 +35,8 @@ def stream_status(
             for e in embedders
             if e.health is not None and stream.name in e.health.tower_s
         ]
-        mean_s = sum(means_s) / len(means_s) if means_s else 0.0
-        said["tower_saved_s"] = accounts.reused * mean_s
+        if means_s:  # unknown as long as a new embed actor computed nothing of it
+            said["tower_saved_s"] = accounts.reused * sum(means_s) / len(means_s)
     return said
 
 

@@ -266,6 +266,24 @@ def test_a_window_whose_features_fail_is_not_pending_for_ever() -> None:
     assert (accounts.captured, accounts.dropped["failed"], accounts.pending) == (1, 1, 0)
 
 
+def test_windows_before_one_whose_features_fail_come_out_and_the_failure_is_raised_next() -> None:
+    intake = Intake(scene("audio"), CLOCK, START_NS)
+    stream = intake.config.name
+    sound = np.zeros(32000, np.float32)
+    for seq, name in enumerate((stream, "another", stream)):
+        window = Window(name, "audio", seq, seq * S, (seq + 2) * S, sound, 1.0)
+        intake._closed.append(window)
+    assert [window.seq for window in intake.poll(0)] == [0]
+    with pytest.raises(DataError, match="another"):
+        intake.poll(0)
+    assert [window.seq for window in intake.poll(0)] == [2]
+    for seq in (0, 2):
+        intake.ledger.settle(seq, "embedded")
+    accounts = intake.ledger.read()
+    assert (accounts.captured, accounts.embedded, accounts.pending) == (3, 2, 0)
+    assert accounts.dropped["failed"] == 1
+
+
 # The gate ------------------------------------------------------------------------------------
 
 

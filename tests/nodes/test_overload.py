@@ -232,11 +232,13 @@ def test_what_gets_through_is_not_old_and_does_not_grow_older(seen: Seen) -> Non
     assert np.median(to_bus_s[-third:]) < 1.5 * np.median(to_bus_s[:third]) + 2 * HOP_S
 
 
-def test_accounts_are_exact_at_every_moment_and_settled_in_the_end(seen: Seen) -> None:
-    for status in (seen.before, seen.after, seen.drained):
-        for name in STREAMS:
-            said = accounts(status, name)
-            settled = said["embedded"] + said["reused"] + sum(said["dropped"].values())
-            assert said["captured"] == settled + said["pending"]
+def test_what_is_counted_as_embedded_was_published_and_all_is_settled_in_the_end(
+    seen: Seen,
+) -> None:
+    for name in STREAMS:
+        heard = [v.seq for v in seen.vectors if v.stream == name]
+        assert len(set(heard)) == len(heard)
+        # At either end of the time watched a few are published and not yet counted.
+        assert abs(seen.more(name, "embedded") - len(heard)) <= 2 * IN_FLIGHT + 1
     assert [accounts(seen.drained, name)["pending"] for name in STREAMS] == [0] * len(STREAMS)
     assert seen.drain_s < 5
