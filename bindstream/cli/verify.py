@@ -165,7 +165,7 @@ def _golden(model: Model) -> dict[str, float]:
             where=model.name,
             fix="Its files are whole: try --device cpu, and `bindstream doctor` for the device.",
         )
-    return {str(modality): cosine for modality, cosine in model.check().items()}
+    return {str(modality): cosine for modality, cosine in model.golden.items()}
 
 
 def _say(as_json: bool, line: str, holds: bool = True) -> None:

@@ -36,7 +36,8 @@ def load_model(
 
     A tower whose golden vectors are wrong in a precision is computed in a wider one: int8 and
     float16 give way to bfloat16 (not where a CPU would emulate it), that to float32.
-    `Model.reasons` says what it came to, `Model.warnings` what did not go as asked.
+    `Model.reasons` says what it came to, `Model.warnings` what did not go as asked. A tower that is
+    a little off in float32 too is warned of, one that is far off (`LEAST_USABLE`) is refused.
 
     Args:
         name_or_path: a model that comes with the package, or the path of a model directory.
@@ -50,7 +51,7 @@ def load_model(
 
     Raises:
         ModelError: no such model, a damaged or foreign directory, a tower or precision there is
-            not, or a device that does not compute.
+            not, too little memory, or a device that does not compute.
         MissingPackageError: torch, safetensors or tokenizers is not installed.
     """
     directory = model_directory(name_or_path)

@@ -15,7 +15,7 @@ from bindstream.background import BACKGROUND
 from bindstream.errors import DataError, ModelError
 from bindstream.features.whole import model_inputs
 from bindstream.modalities import MODALITIES
-from bindstream.models.directory import TOKENIZER, ModelSpec, read_spec
+from bindstream.models.directory import TOKENIZER, ModelSpec, damaged, read_spec
 from bindstream.models.loading import check_file, dtype_of
 from bindstream.models.precision import Arithmetic, Precision
 from bindstream.models.tokenizer import Tokenizer, groups_by_length
@@ -24,6 +24,11 @@ from bindstream.records import ModalityName
 
 BATCH = 16  # rows at once in `embed`, so that a long recording does not fill the memory
 DEFAULT_TEMPERATURE = 0.07  # of CLIP, where a model states none
+_WIDER: dict[Arithmetic, str] = {
+    "float16": "It ends at 65504: set `precision: bfloat16`, or float32. ",
+    "bfloat16": "Set `precision: float32`. ",
+    "int8": "Set `precision: float32`. ",
+}
 
 
 class Model:
@@ -67,8 +72,7 @@ class Model:
                 f"--towers {','.join(m for m in MODALITIES if m in (*stated, *absent))}.",
             )
         if "text" in modalities and self._tokenizer is None:
-            file = check_file(self._directory, self._spec, TOKENIZER)
-            self._tokenizer = Tokenizer.load(file, self._spec.trained_words)
+            self._tokenizer = _tokenizer(self._directory, self._spec)
         for modality in modalities:
             self._towers.add(modality)
 
@@ -186,16 +190,15 @@ class Model:
         rows = [inputs[start : start + BATCH] for start in range(0, len(inputs), BATCH)]
         return np.concatenate([self.encode(modality, row) for row in rows])
 
-    def check(self) -> dict[ModalityName, float]:
-        """For each tower the least cosine of its golden vectors, computed now, to the stored ones.
-
-        About 1 is right; a tower under `precision.LEAST_COSINE` (or NaN) must not be used.
-        """
-        return {modality: self._towers.cosine(modality) for modality in self.modalities}
+    @property
+    def golden(self) -> dict[ModalityName, float]:
+        """For each tower the least cosine of its golden vectors, computed when it was loaded, to
+        those that it was saved with: about 1, see `precision.LEAST_COSINE`."""
+        return {modality: found.cosine for modality, found in self._towers.settled.items()}
 
     def faults(self) -> dict[str, str]:
-        """Towers that did not give the vectors they were saved with when they were loaded, whatever
-        they were computed in, and by how much ({}: none)."""
+        """Towers that when they were loaded gave, in float32 too, vectors a little off those they
+        were saved with, and by how much ({}: none). Those far off are not loaded at all."""
         return {
             f"tower {modality}": "gives other vectors than it was saved with "
             f"(cosine {found.cosine:.4f})"
@@ -234,12 +237,22 @@ class Model:
             return np.zeros((0, self.dim), np.float32)
         vectors: NDArray[np.float32] = tower(x).float().cpu().numpy()
         if not np.isfinite(vectors).all():
+            precision = self.precision[modality]
             raise ModelError(
-                f"The tower for {modality} answered with NaN.",
+                f"The tower for {modality} answered with NaN in {precision}.",
                 where=f"{self.name} on {self._device}",
-                fix="Run `bindstream doctor`; load with device='cpu' to rule out the device.",
+                fix=_WIDER.get(precision, "")
+                + "Run `bindstream doctor`; load with device='cpu' to rule out the device.",
             )
         return vectors
+
+
+def _tokenizer(directory: Path, spec: ModelSpec) -> Tokenizer:
+    """The tokenizer of a directory, once it is known to be its text tower's."""
+    tokenizer = Tokenizer.load(check_file(directory, spec, TOKENIZER), spec.trained_words)
+    if misfit := tokenizer.misfit(spec.towers["text"]):
+        raise damaged(directory / TOKENIZER, misfit)
+    return tokenizer
 
 
 def _checked(modality: ModalityName, batch: NDArray[Any]) -> NDArray[np.float32]:

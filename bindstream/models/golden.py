@@ -12,13 +12,15 @@ from torch import Tensor, nn
 from bindstream.modalities import MODALITIES
 from bindstream.models.sizes import TowerConfig
 
+GOLDENS = 2  # a tower
+
 
 def golden_input(config: TowerConfig) -> Tensor:
     """Two fixed inputs of the tower: (2, *model_input) float32, or (2, 77) int64 text.
 
     Drawn from raw generator bits, which NumPy guarantees never to change (its normals may).
     """
-    shape = (2, *MODALITIES[config.modality].model_input)
+    shape = (GOLDENS, *MODALITIES[config.modality].model_input)
     generator = np.random.Philox(key=zlib.crc32(config.modality.encode()))
     bits = generator.random_raw(math.prod(shape)).reshape(shape)
     if config.modality == "text":

@@ -24,6 +24,9 @@ from bindstream.records import ModalityName
 CPU = torch.device("cpu")
 Shape = tuple[int, ...]
 
+# What torch's allocators say: for CPUs on Linux and macOS, on Windows, and for other devices.
+_LACKS = ("can't allocate memory", "not enough memory", "out of memory")
+
 
 def check_file(directory: Path, spec: ModelSpec, name: str) -> Path:
     """The path of `name`, once its size and SHA-256 are as model.json says.
@@ -86,20 +89,17 @@ def load_tower(
     are converted one by one.
 
     Raises:
-        ModelError: names or shapes of the weights are not those of the stated architecture, or they
-            are more than the device's memory takes.
+        ModelError: the stated sizes cannot be built, names or shapes of the weights are others, or
+            they are more than the device's memory takes.
     """
-    tower = blank(import_module(ARCHITECTURES[spec.architecture]).Tower, spec.towers[modality])
+    kind = import_module(ARCHITECTURES[spec.architecture]).Tower
     weights = read_tensors(path, together=device == CPU and spec.dtype == precision)
     try:
+        tower = blank(kind, spec.towers[modality])
         return fill_tower(tower, weights, precision, device)
-    except torch.OutOfMemoryError as error:
-        raise ModelError(
-            f"The weights do not fit into the memory of {device}.",
-            where=f"tower {modality}",
-            fix='Load fewer towers, in float16 or bfloat16, or use device="cpu".',
-        ) from error
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
+        if is_lack_of_memory(error):
+            raise lack_of_memory(modality, precision, device) from error
         raise ModelError(
             f"The weights do not fit the stated architecture ({error}).",
             where=f"tower {modality}",
@@ -132,6 +132,29 @@ def fill_tower(
         del value  # before the next is made
     tower.load_state_dict(filled, assign=True)
     return tower.eval().requires_grad_(False)
+
+
+def is_lack_of_memory(error: BaseException) -> bool:
+    """Whether torch or Python found no memory; off CUDA torch has words for it alone."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _LACKS)
+
+
+def lack_of_memory(
+    modality: ModalityName, precision: Arithmetic, device: torch.device
+) -> ModelError:
+    """The error for a tower that the memory of a device does not take."""
+    ways = [
+        *(("a smaller `precision` (int8, bfloat16)",) if precision == "float32" else ()),
+        "fewer towers",
+        *(("another device (`device: cpu`)",) if device.type != "cpu" else ("another device",)),
+    ]
+    return ModelError(
+        f"The tower does not fit into the memory of {device} in {precision}.",
+        where=f"tower {modality}",
+        fix=f"Choose {', '.join(ways[:-1])} or {ways[-1]}.",
+    )
 
 
 def dtype_of(precision: Arithmetic) -> torch.dtype:

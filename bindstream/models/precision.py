@@ -22,6 +22,10 @@ LEAST_COSINE: dict[Arithmetic, float] = {
 }
 """Least cosine of a tower's golden vectors to the stored ones, by the precision it computes in."""
 
+LEAST_USABLE = 0.99
+"""A tower whose float32 is further than this from its golden vectors is not used: no rounding does
+that, its weights or the code here are others than those it was saved with."""
+
 # As Linux names them in /proc/cpuinfo: AVX-512 and AMX on x86, then ARM.
 HARDWARE: dict[Arithmetic, tuple[str, ...]] = {
     "bfloat16": ("avx512_bf16", "amx_bf16", "bf16"),

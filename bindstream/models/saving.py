@@ -109,11 +109,8 @@ class ModelWriter:
             ModelError: it is not the text tower's, or the disk does not take it.
         """
         text = self._spec.towers.get("text")
-        if text and (tokenizer.vocabulary, tokenizer.end_id) != (text.vocabulary, text.end_id):
-            raise ModelError(
-                f"The tokenizer has {tokenizer.vocabulary} tokens ending with {tokenizer.end_id}, "
-                f"the text tower {text.vocabulary} ending with {text.end_id}."
-            )
+        if text and (misfit := tokenizer.misfit(text)):
+            raise ModelError(misfit)
         with self._writing(TOKENIZER):
             (self._partial / TOKENIZER).write_text(tokenizer.to_json(), encoding="utf-8")
         self._count(TOKENIZER)

@@ -15,6 +15,7 @@ from tokenizers import models, normalizers, pre_tokenizers
 
 from bindstream.errors import DataError, ModelError
 from bindstream.modalities import MODALITIES
+from bindstream.models.sizes import TowerConfig
 
 CONTEXT = MODALITIES["text"].model_input[0]
 CLIP_MERGES = 48894  # of CLIP's published list; 49,408 tokens less 512 letters and 2 marks
@@ -57,9 +58,17 @@ class Tokenizer:
 
     @property
     def vocabulary(self) -> int:
-        """The number of token ids."""
-        size: int = self._inner.get_vocab_size()
-        return size
+        """The number of token ids: the highest, and one."""
+        return max(self._inner.get_vocab().values()) + 1
+
+    def misfit(self, tower: TowerConfig) -> str:
+        """In what it differs from the tokens that a text tower takes; "" if it does not."""
+        if (self.vocabulary, self.end_id) == (tower.vocabulary, tower.end_id):
+            return ""
+        return (
+            f"The tokenizer has {self.vocabulary} tokens ending with {self.end_id}, "
+            f"the text tower {tower.vocabulary} ending with {tower.end_id}."
+        )
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """(n, 77) int64 ids. The end token is kept on text of over 75 tokens; its tail is not.

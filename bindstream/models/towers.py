@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from bindstream.errors import ModelError
 from bindstream.models.compiling import compile_tower
 from bindstream.models.directory import GOLDEN, ModelSpec, damaged
-from bindstream.models.golden import golden_vectors
-from bindstream.models.loading import check_file, load_tower, read_tensors
+from bindstream.models.golden import GOLDENS, golden_vectors
+from bindstream.models.loading import (
+    check_file,
+    is_lack_of_memory,
+    lack_of_memory,
+    load_tower,
+    read_tensors,
+)
 from bindstream.models.precision import (
     LEAST_COSINE,
+    LEAST_USABLE,
     Arithmetic,
     Precision,
     Settled,
@@ -60,13 +69,17 @@ class Towers:
         """Have a tower that `spec` states, if it is none of `names` yet. Blocks.
 
         Raises:
-            ModelError: its file is missing, damaged, or not of the stated architecture.
+            ModelError: its file is missing, damaged, or not of the stated architecture; the device
+                cannot compute it or lacks the memory; it gives nothing like its golden vectors.
         """
         if modality in self.settled:
             return
-        if modality not in self._golden:
-            raise damaged(self._directory / GOLDEN, f"It has no vectors for {modality}.")
-        self.settled[modality] = self._settle(modality, self._asked)
+        _check_golden(self._directory / GOLDEN, self._spec, self._golden, modality)
+        try:
+            self.settled[modality] = self._settle(modality, self._asked)
+        except ModelError:
+            self.release(modality)
+            raise
 
     @property
     def names(self) -> tuple[ModalityName, ...]:
@@ -92,11 +105,6 @@ class Towers:
         if self._in_memory.pop(modality, None) is not None:
             give_back_memory()
 
-    def cosine(self, modality: ModalityName) -> float:
-        """Least cosine of the golden vectors, computed now, to the stored ones. Blocks."""
-        found = golden_vectors(self[modality], self._spec.towers[modality])
-        return float((found * self._golden[modality]).sum(-1).min())
-
     def _settle(self, modality: ModalityName, asked: Precision) -> Settled:
         flags, device = cpu_flags(), self._device.type
         choice = choose(asked, device, flags)
@@ -104,12 +112,11 @@ class Towers:
         for precision in (choice.precision, *fallbacks(choice.precision, device, flags)):
             self._in_memory.pop(modality, None)
             try:
-                self._in_memory[modality] = self._read(modality, precision)
-                cosine = self.cosine(modality)
+                cosine = self._try(modality, precision)
             except RuntimeError as error:  # torch lacks such products for this device
-                if precision == "float32":
-                    raise
                 why = str(error).partition("\n")[0]
+                if precision == "float32":
+                    raise self._not_computed(modality, why) from error
                 failed.append(f"{precision} cannot be computed here ({why})")
                 continue
             if cosine >= LEAST_COSINE[precision]:
@@ -119,12 +126,43 @@ class Towers:
                 f"{LEAST_COSINE[precision]:g} is due)"
             )
         give_back_memory()
+        if precision == "float32" and not cosine >= LEAST_USABLE:
+            raise self._foreign(modality, cosine)
         if precision == choice.precision:
             return Settled(precision, choice.reason, choice.warning, cosine)
         # Where nothing was asked for, the second choice is as good as the first.
         reason = "; ".join(failed)
         warning = "" if asked == "auto" else f"computes in {precision}: {reason}"
         return Settled(precision, reason, warning, cosine)
+
+    def _try(self, modality: ModalityName, precision: Arithmetic) -> float:
+        """Read the tower, and compute the least cosine of its golden vectors to the stored ones.
+
+        Lack of memory is no reason to try wider numbers, and raised as such.
+        """
+        try:
+            tower = self._in_memory[modality] = self._read(modality, precision)
+            found = golden_vectors(tower, self._spec.towers[modality])
+        except (RuntimeError, MemoryError) as error:
+            if is_lack_of_memory(error):
+                raise lack_of_memory(modality, precision, self._device) from error
+            raise
+        return float((found * self._golden[modality]).sum(-1).min())
+
+    def _not_computed(self, modality: ModalityName, why: str) -> ModelError:
+        return ModelError(
+            f"The tower cannot be computed on {self._device}, not in float32 either ({why}).",
+            where=f"{self._spec.name}, tower {modality}",
+            fix="Run `bindstream doctor`, which tries each device, and choose another `device`.",
+        )
+
+    def _foreign(self, modality: ModalityName, cosine: float) -> ModelError:
+        return ModelError(
+            f"The tower gives other vectors than it was saved with (cosine {cosine:.4f}, "
+            f"{LEAST_USABLE:g} is the least): its weights or this code are not those of then.",
+            where=f"{self._spec.name}, tower {modality}",
+            fix="Copy or import the model again; to rule out the device, use `device: cpu`.",
+        )
 
     def _read(self, modality: ModalityName, precision: Arithmetic) -> nn.Module:
         path = self._file(modality)
@@ -146,6 +184,16 @@ class Towers:
             check_file(self._directory, self._spec, path.name)
             self._checked[modality] = version
         return path
+
+
+def _check_golden(path: Path, spec: ModelSpec, golden: Mapping[str, Tensor], name: str) -> None:
+    if name not in golden:
+        raise damaged(path, f"It has no vectors for {name}.")
+    found = golden[name]
+    if found.shape != (GOLDENS, spec.dim) or not found.is_floating_point():
+        kind = str(found.dtype).removeprefix("torch.")
+        due = f"{(GOLDENS, spec.dim)} floating point is due"
+        raise damaged(path, f"Its vectors for {name} are {tuple(found.shape)} {kind}, {due}.")
 
 
 def _version(path: Path) -> tuple[int, ...]:

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from bindstream.background import BACKGROUND
 from bindstream.errors import DataError, ModelError
 from bindstream.features.whole import model_inputs
 from bindstream.modalities import MODALITIES, SENSORS
 from bindstream.models import load_model
+from bindstream.models.directory import CARD, TOKENIZER
 from bindstream.models.encoder import DEFAULT_TEMPERATURE, Model
-from bindstream.models.precision import LEAST_COSINE
 from bindstream.models.tokenizer import TOKENS
 from tests.models import narrow
 
@@ -203,22 +206,25 @@ def test_a_tower_that_is_not_loaded_is_named(tmp_path):
         sensors.encode_text(["a dog"])
 
 
-def test_a_sound_model_passes_its_own_check(model):
-    cosines = model.check()
-    assert set(cosines) == {*SENSORS, "text"}
-    assert min(cosines.values()) > 0.99999
+def test_a_sound_model_gave_its_golden_vectors_when_it_was_loaded(model):
+    assert set(model.golden) == {*SENSORS, "text"}
+    assert min(model.golden.values()) > 0.99999
+    assert model.faults() == {}
 
 
 @pytest.mark.parametrize("modality", [*SENSORS, "text"])
-def test_a_tower_that_answers_otherwise_fails_its_check(tmp_path, modality):
+def test_a_tower_with_weights_of_another_is_not_loaded(tmp_path, modality):
     narrow.save(tmp_path)
-    model = load_model(tmp_path, precision="float32")
-    with torch.inference_mode():
-        head = model._towers[modality].head.weight
-        head.copy_(head.roll(1, 0))
-    cosines = model.check()
-    assert cosines.pop(modality) < LEAST_COSINE["float32"]
-    assert min(cosines.values()) > 0.99999
+    path = tmp_path / f"{modality}.safetensors"
+    weights = load_file(path)
+    weights["head.weight"] = weights["head.weight"].roll(1, 0)
+    save_file(weights, path)
+    narrow.state(tmp_path, path.name)
+    with pytest.raises(ModelError, match="other vectors than it was saved with") as raised:
+        load_model(tmp_path, precision="float32")
+    assert f"tower {modality}" in raised.value.where
+    others = load_model(tmp_path, modalities=[m for m in MODALITIES if m != modality])
+    assert others.faults() == {}
 
 
 def test_a_tower_that_answers_with_nan_is_refused(tmp_path):
@@ -226,6 +232,51 @@ def test_a_tower_that_answers_with_nan_is_refused(tmp_path):
     model = load_model(tmp_path, device="cpu", precision="float32")
     with torch.inference_mode():
         model._towers["imu"].head.weight[0, 0] = torch.nan
-    assert not model.check()["imu"] >= LEAST_COSINE["float32"]
-    with pytest.raises(ModelError, match="imu answered with NaN"):
+    with pytest.raises(ModelError, match="imu answered with NaN in float32") as raised:
         model.encode("imu", batch("imu", 1))
+    assert "device='cpu'" in raised.value.fix
+    assert "precision" not in raised.value.fix  # there is none wider
+
+
+def test_a_tower_that_overflows_float16_says_to_compute_in_wider_numbers(tmp_path):
+    narrow.save(tmp_path)
+    loud = 1e6 * batch("imu", 1)
+    model = load_model(tmp_path, modalities=["imu"], device="cpu", precision="float16")
+    with pytest.raises(ModelError, match="imu answered with NaN in float16") as raised:
+        model.encode("imu", loud)
+    assert "`precision: bfloat16`, or float32" in raised.value.fix
+    assert "device='cpu'" in raised.value.fix
+    wider = load_model(tmp_path, modalities=["imu"], device="cpu", precision="bfloat16")
+    assert np.isfinite(wider.encode("imu", loud)).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"end_id": 4}, "18 tokens ending with 3, the text tower 18 ending with 4"),
+        ({"vocabulary": 17}, "the text tower 17 ending with 3"),
+        ({"vocabulary": 19}, "the text tower 19 ending with 3"),
+    ],
+)
+def test_a_tokenizer_that_is_not_the_text_tower_s_is_refused(tmp_path, changes, says):
+    narrow.save(tmp_path)
+    card = json.loads((tmp_path / CARD).read_text())
+    card["towers"]["text"].update(changes)
+    (tmp_path / CARD).write_text(json.dumps(card))
+    with pytest.raises(ModelError, match=says) as raised:
+        load_model(tmp_path, modalities=["text"])
+    assert raised.value.where == str(tmp_path / TOKENIZER)
+    model = load_model(tmp_path, modalities=["imu"])
+    with pytest.raises(ModelError, match=says):
+        model.load("text")
+    assert model.modalities == ("imu",)
+
+
+def test_a_tokenizer_whose_ids_lie_beyond_the_text_tower_is_refused(tmp_path):
+    narrow.save(tmp_path)
+    stated = json.loads((tmp_path / TOKENIZER).read_text())
+    stated["model"]["vocab"]["siren"] = 1000  # as many tokens as before
+    (tmp_path / TOKENIZER).write_text(json.dumps(stated))
+    narrow.state(tmp_path, TOKENIZER)
+    with pytest.raises(ModelError, match="1001 tokens ending with 3"):
+        load_model(tmp_path, modalities=["text"])

@@ -186,6 +186,15 @@ def test_a_device_without_the_memory_is_not_taken_for_a_damaged_file(kept, monke
     assert "fewer towers" in raised.value.fix
 
 
+def test_sizes_that_cannot_be_built_are_refused(kept):
+    spec = read_spec(kept)
+    imu = spec.towers["imu"].model_copy(update={"patch": 3000})  # which nothing has checked
+    spec = spec.model_copy(update={"towers": {"imu": imu}})
+    with pytest.raises(ModelError, match="negative dimension") as raised:
+        load_tower(spec, "imu", kept / "imu.safetensors")
+    assert raised.value.where == "tower imu"
+
+
 @pytest.mark.parametrize(
     ("newer", "fix"),
     [

@@ -22,7 +22,7 @@ def only_imu() -> tuple[ModelSpec, torch.nn.Module]:
 def test_saving_over_a_model_replaces_it(tmp_path):
     before = narrow.save(tmp_path)
     assert narrow.save(tmp_path, seed=1) != before
-    assert min(load_model(tmp_path).check().values()) > 0.9999
+    assert min(load_model(tmp_path).golden.values()) > 0.9999
     assert not (tmp_path / PARTIAL).exists()
 
 

@@ -57,12 +57,24 @@ def batch(modality: str = "imu") -> np.ndarray:
     return np.random.default_rng(5).standard_normal((2, *shape), np.float32)
 
 
-def spoil_golden(directory: Path, modality: str) -> None:
-    """Let golden.safetensors hold the vectors of another tower, and model.json state it so."""
+def change_golden(directory: Path, modality: str, change) -> None:
+    """Let golden.safetensors hold other vectors, and model.json state it so."""
     vectors = load_file(directory / GOLDEN)
-    vectors[modality] = vectors[modality].roll(1, -1)
+    vectors[modality] = change(vectors[modality])
     save_file(vectors, directory / GOLDEN)
     narrow.state(directory, GOLDEN)
+
+
+def turned(cosine: float):
+    """Turns unit vectors away from themselves, to this cosine."""
+
+    def turn(vectors: torch.Tensor) -> torch.Tensor:
+        other = vectors.roll(1, -1)
+        other -= (other * vectors).sum(-1, keepdim=True) * vectors
+        other /= other.norm(dim=-1, keepdim=True)
+        return cosine * vectors + (1 - cosine**2) ** 0.5 * other
+
+    return turn
 
 
 def save_loud(directory: Path) -> None:
@@ -82,7 +94,7 @@ def test_the_starter_gives_its_golden_vectors_in_half_precisions(flags, precisio
     gave_way = {modality for modality in MODALITIES if model.precision[modality] != precision}
     # Text may lose more than it should (a cosine of 0.998) to the 8 bits of bfloat16.
     assert gave_way <= ({"text"} if precision == "bfloat16" else set())
-    cosines = model.check()
+    cosines = model.golden
     assert set(cosines) == set(MODALITIES)
     assert min(cosines.values()) >= LEAST_COSINE[precision] == 0.999
     assert model.faults() == {}
@@ -169,15 +181,103 @@ def test_a_precision_the_device_cannot_compute_in_gives_way(kept, flags, monkeyp
 
 
 @pytest.mark.parametrize("precision", ["auto", "float32", "int8"])
-def test_a_tower_that_fails_in_float32_too_is_at_fault(saved, precision):
-    spoil_golden(saved, "imu")
+def test_a_tower_that_is_a_little_off_in_float32_too_is_at_fault(saved, precision, monkeypatch):
+    change_golden(saved, "imu", turned(0.995))
+    monkeypatch.setitem(LEAST_COSINE, "int8", 0.999)
     model = opened(saved, "imu", "text", precision=precision)
     assert model.precision["imu"] == "float32"
     assert set(model.faults()) == {"tower imu"}
-    assert "gives other vectors than it was saved with (cosine" in model.faults()["tower imu"]
+    assert "gives other vectors than it was saved with (cosine 0.99" in model.faults()["tower imu"]
     assert model.warnings["tower imu"].startswith(model.faults()["tower imu"])
     assert ("computes in float32" in model.warnings["tower imu"]) == (precision == "int8")
     assert "tower text" not in model.warnings
+
+
+@pytest.mark.parametrize("precision", ["auto", "float32", "int8"])
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (turned(0.989), r"cosine 0\.9890, 0\.99 is the least"),
+        (torch.negative, r"cosine -1\.0000"),
+        (lambda v: v * torch.nan, "cosine nan"),
+    ],
+)
+def test_a_tower_that_is_far_off_its_golden_vectors_is_refused(saved, precision, change, says):
+    change_golden(saved, "imu", change)
+    with pytest.raises(ModelError, match=f"gives other vectors than it was saved .*{says}") as out:
+        opened(saved, "text", "imu", precision=precision)
+    assert "tower imu" in out.value.where
+    assert "again" in out.value.fix
+    model = opened(saved, "text", precision=precision)  # the others may be used
+    with pytest.raises(ModelError, match=says):
+        model.load("imu")
+    assert model.modalities == model.in_memory == ("text",)
+    assert model.encode_text(TEXTS).shape == (2, narrow.DIM)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda v: v[:1], r"\(1, 24\) float32, \(2, 24\) floating point is due"),
+        (lambda v: v[:, :9].clone(), r"\(2, 9\)"),
+        (lambda v: v.repeat(1, 2), r"\(2, 48\)"),
+        (lambda v: v[0, 0].clone(), r"\(\)"),
+        (lambda v: v.to(torch.int32), "int32"),
+    ],
+)
+def test_golden_vectors_of_another_shape_or_type_are_damage(saved, change, says):
+    change_golden(saved, "imu", change)
+    with pytest.raises(ModelError, match=f"vectors for imu are .*{says}") as raised:
+        opened(saved, "imu")
+    assert raised.value.where == str(saved / GOLDEN)
+    assert opened(saved, "audio").modalities == ("audio",)
+
+
+LACKS = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB."),
+    MemoryError(),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"),
+    RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+]
+
+
+@pytest.mark.parametrize("lack", LACKS, ids=["cuda", "python", "cpu", "mps"])
+@pytest.mark.parametrize("where", ["load_tower", "golden_vectors"])
+def test_lack_of_memory_is_no_reason_to_try_wider_numbers(kept, monkeypatch, where, lack):
+    tried = []
+
+    def lacking(*given):
+        tried.append(given)
+        raise lack
+
+    monkeypatch.setattr(towers, where, lacking)
+    with pytest.raises(ModelError, match="not fit into the memory of cpu in int8") as raised:
+        opened(kept, "imu", precision="int8")
+    assert len(tried) == 1
+    assert raised.value.where == "tower imu"
+    assert "fewer towers or another device" in raised.value.fix
+
+
+def test_lack_of_memory_for_float32_says_to_compute_in_less(kept, monkeypatch):
+    monkeypatch.setattr(towers, "golden_vectors", lambda *_: torch.empty(2**50))
+    with pytest.raises(ModelError, match="memory of cpu in float32") as raised:
+        opened(kept, "imu", precision="float32")
+    assert "`precision` (int8, bfloat16)" in raised.value.fix
+
+
+def test_a_device_that_cannot_compute_float32_either_is_an_error_with_the_way_out(
+    kept, monkeypatch
+):
+    def lacking(*_):
+        raise RuntimeError("no such kernel\nfor this device")
+
+    monkeypatch.setattr(towers, "golden_vectors", lacking)
+    with pytest.raises(
+        ModelError, match=r"on cpu, not in float32 either \(no such kernel\)"
+    ) as out:
+        opened(kept, "imu", precision="int8")
+    assert "tower imu" in out.value.where
+    assert "another `device`" in out.value.fix
 
 
 def test_golden_vectors_that_are_missing_are_damage(saved):
