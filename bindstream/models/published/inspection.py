@@ -26,12 +26,16 @@ _NAMED = 5  # so many of a kind are named in an error
 
 @dataclass(frozen=True)
 class Source:
-    """A checkpoint that was recognised: shapes and dtypes by name."""
+    """A checkpoint that was recognised: shapes and dtypes by name.
+
+    `odd` says of tensors what they are that have no plain bytes in the file (sparse, meta).
+    """
 
     path: Path
     layout: Layout
     shapes: dict[str, Shape]
     dtypes: dict[str, torch.dtype]
+    odd: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,14 @@ def open_checkpoint(path: Path) -> Source:
     tensors = read_checkpoint(path)
     shapes = {name: tuple(value.shape) for name, value in tensors.items()}
     dtypes = {name: value.dtype for name, value in tensors.items()}
-    return Source(path, _layout(path, shapes), shapes, dtypes)
+    odd = {name: what for name, value in tensors.items() if (what := _not_plain(value))}
+    return Source(path, _layout(path, shapes), shapes, dtypes, odd)
+
+
+def _not_plain(value: Tensor) -> str:
+    if value.layout != torch.strided:
+        return str(value.layout).removeprefix("torch.")
+    return "" if value.device.type == "cpu" else f"on the device {value.device}"
 
 
 def _layout(path: Path, names: Mapping[str, Shape]) -> Layout:
@@ -169,7 +180,7 @@ def _check_entries(
 
 
 def _entry_faults(source: Source, due: Mapping[str, Shape], known: set[str]) -> list[str]:
-    """What is wrong with names, shapes and types, a line a kind."""
+    """What is wrong with names, shapes, types and kinds, a line each."""
     here = [name for name in due if name in source.shapes]
     faults = {
         "missing": [name for name in due if name not in source.shapes],
@@ -184,6 +195,7 @@ def _entry_faults(source: Source, due: Mapping[str, Shape], known: set[str]) -> 
             for name in here
             if not source.dtypes[name].is_floating_point
         ],
+        "without plain bytes": [f"{name} is {what}" for name, what in source.odd.items()],
     }
     return [f"{len(found)} {what}: {_some(found, '; ')}" for what, found in faults.items() if found]
 

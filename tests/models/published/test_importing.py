@@ -118,6 +118,14 @@ def test_a_scale_that_is_no_number_is_refused(tmp_path):
         bring(tmp_path / "x.pth", tmp_path / "out")
 
 
+def test_a_scale_of_another_type_in_a_tower_that_is_not_taken_states_nothing(tmp_path):
+    state = checkpoints.imagebind(["vision", "text"])
+    state[IMAGEBIND.log_scales["text"]] = torch.tensor(1j)
+    torch.save(state, tmp_path / "x.pth")
+    spec = bring(tmp_path / "x.pth", tmp_path / "out", towers=["vision"])
+    assert (spec.temperature, spec.scales) == ({}, {"vision": 1})
+
+
 def test_towers_of_two_checkpoints_make_one_model_of_joined_licences(tmp_path, merges):
     torch.save(checkpoints.imagebind(["imu"]), tmp_path / "bind.pth")
     torch.save(checkpoints.openclip(), tmp_path / "clip.pth")

@@ -59,6 +59,29 @@ def test_missing_unexpected_and_misshapen_entries_are_all_listed(opened):
     assert "imagebind_huge.pth (4.8 GB)" in said
 
 
+@pytest.mark.filterwarnings("ignore:Sparse")
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        (torch.Tensor.to_sparse, "sparse_coo"),
+        (torch.Tensor.to_sparse_csr, "sparse_csr"),
+        (lambda value: value.to("meta"), "on the device meta"),
+    ],
+)
+def test_entries_without_plain_bytes_are_listed(opened, kind, says):
+    state = checkpoints.imagebind(["imu"])
+    state[HEAD] = kind(state[HEAD])
+    said = refused(opened(imu=state), ["imu"])
+    assert f"1 without plain bytes: {HEAD} is {says}\n" in said
+
+
+def test_a_scale_of_no_plain_number_in_a_tower_that_is_not_taken_is_listed(opened):
+    state = checkpoints.imagebind(["vision", "text"])
+    scale = "modality_postprocessors.text.1.log_logit_scale"
+    state[scale] = state[scale].to("meta")
+    assert f"{scale} is on the device meta" in refused(opened(x=state), ["vision"])
+
+
 def test_long_lists_are_cut_with_a_count(opened):
     state = {n: v for n, v in checkpoints.imagebind(["imu"]).items() if "blocks.1." not in n}
     (line,) = [li for li in refused(opened(imu=state), ["imu"]).split("\n") if "missing" in li]
