@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import html
 import unicodedata
+import zlib
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from bindstream.models.sizes import TowerConfig
 
 CONTEXT = MODALITIES["text"].model_input[0]
 CLIP_MERGES = 48894  # of CLIP's published list; 49,408 tokens less 512 letters and 2 marks
+MOST_LETTERS = 1 << 24  # of CLIP's published list, unpacked, about five times
 WORD_END = "</w>"
 START, END, PAD, UNKNOWN = "<|startoftext|>", "<|endoftext|>", "[PAD]", "[UNK]"
 TOKENS = 2048
@@ -170,21 +172,18 @@ def clip_tokenizer(merges: Path | str) -> Tokenizer:
     Raises:
         ModelError: the file cannot be read or is not that list.
     """
-    try:
-        with gzip.open(merges, "rt", encoding="utf-8") as file:
-            lines = [line.split() for line in file.read().split("\n")[1 : CLIP_MERGES + 1]]
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise _no_merges(merges, f"The merges cannot be read ({error}).") from error
-    pairs = [(line[0], line[1]) for line in lines if len(line) == 2]
-    if len(pairs) != CLIP_MERGES:
-        raise _no_merges(merges, f"The file holds {len(pairs)} merges, {CLIP_MERGES} are due.")
+    pairs = _read_merges(merges)
     # CLIP numbers its 256 bytes in this order: printable ones first, then the others.
     letters = [chr(c) for c in (*range(33, 127), *range(161, 173), *range(174, 256))]
     letters += [chr(256 + index) for index in range(256 - len(letters))]
     tokens = [*letters, *(c + WORD_END for c in letters), *("".join(p) for p in pairs), START, END]
-    inner = tokenizers.Tokenizer(
-        models.BPE({t: i for i, t in enumerate(tokens)}, pairs, end_of_word_suffix=WORD_END)
-    )
+    if twice := len(tokens) - len(set(tokens)):
+        raise _no_merges(merges, f"The file's merges make {twice} tokens twice.")
+    try:
+        model = models.BPE({t: i for i, t in enumerate(tokens)}, pairs, end_of_word_suffix=WORD_END)
+    except Exception as error:  # the library raises bare Exception
+        raise _no_merges(merges, f"The file's merges are not CLIP's ({error}).") from error
+    inner = tokenizers.Tokenizer(model)
     inner.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
     words = tokenizers.Regex(r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+")
     inner.pre_tokenizer = pre_tokenizers.Sequence(
@@ -211,6 +210,21 @@ def groups_by_length(lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         else:
             groups.append([int(place)])
     return [np.array(group, np.int64) for group in groups]
+
+
+def _read_merges(path: Path | str) -> list[tuple[str, str]]:
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            text = file.read(MOST_LETTERS + 1)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise _no_merges(path, f"The merges cannot be read ({error}).") from error
+    if len(text) > MOST_LETTERS:
+        raise _no_merges(path, f"The file holds more than {MOST_LETTERS} letters.")
+    lines = [line.split() for line in text.split("\n")[1 : CLIP_MERGES + 1]]
+    pairs = [(line[0], line[1]) for line in lines if len(line) == 2]
+    if len(pairs) != CLIP_MERGES:
+        raise _no_merges(path, f"The file holds {len(pairs)} merges, {CLIP_MERGES} are due.")
+    return pairs
 
 
 def _no_merges(path: Path | str, what: str) -> ModelError:

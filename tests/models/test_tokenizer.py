@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gzip
 import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from bindstream.errors import DataError, ModelError
 from bindstream.models.tokenizer import (
     CONTEXT,
     LONGER,
+    MOST_LETTERS,
     TOKENS,
     Tokenizer,
     clip_tokenizer,
@@ -19,6 +22,7 @@ from bindstream.models.tokenizer import (
     word_tokenizer,
 )
 from tests import parity
+from tests.models.merges import write_merges
 
 WORDS = ["a", "dog", "barking", "smoke", "alarm", "naive"]
 UNKNOWN, START, END = 1, 2, 3
@@ -154,3 +158,60 @@ def test_clip_s_tokens_equal_the_reference():
 def test_a_missing_list_of_merges_is_named(tmp_path):
     with pytest.raises(ModelError, match="bpe_simple_vocab"):
         clip_tokenizer(tmp_path / "missing.gz")
+
+
+def test_merges_give_as_many_tokens_as_clip_has(tmp_path):
+    tokenizer = clip_tokenizer(write_merges(tmp_path / "merges.gz"))
+    assert (tokenizer.vocabulary, tokenizer.end_id) == (49408, 49407)
+
+
+@pytest.mark.parametrize("damage", ["cut", "bits", "checksum", "plain", "bytes"])
+def test_a_damaged_list_of_merges_is_named(tmp_path, damage):
+    path = write_merges(tmp_path / "merges.gz")
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    content = {
+        "cut": whole[:middle],
+        "bits": whole[:middle] + bytes(200) + whole[middle + 200 :],
+        "checksum": whole[:-8] + bytes(8),
+        "plain": b"a b\n" * 50_000,
+        "bytes": gzip.compress(b"\xff\xfe" * 100),
+    }
+    path.write_bytes(content[damage])
+    with pytest.raises(ModelError, match="cannot be read") as raised:
+        clip_tokenizer(path)
+    assert raised.value.where == str(path)
+    assert "bpe_simple_vocab" in raised.value.fix
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("#version\n" + "foreign pair\n" * 48_894, "48893 tokens twice"),
+        (
+            "#version\n" + "".join(f"qq{i} zz\n" for i in range(48_894)),
+            r"are not CLIP's .*Token `qq0` out of",
+        ),
+        ("#version\n" + "a b\n" * 10, "holds 10 merges, 48894 are due"),
+        ("", "holds 0 merges"),
+        ("a" * (MOST_LETTERS + 1), "more than 16777216 letters"),
+    ],
+)
+def test_another_list_of_merges_is_refused(tmp_path, text, says):
+    path = tmp_path / "merges.gz"
+    path.write_bytes(gzip.compress(text.encode(), 1))
+    with pytest.raises(ModelError, match=says) as raised:
+        clip_tokenizer(path)
+    assert raised.value.where == str(path)
+
+
+def test_of_a_file_that_unpacks_without_end_no_more_than_a_list_s_length_is_read(tmp_path):
+    path = tmp_path / "bomb.gz"
+    path.write_bytes(gzip.compress(bytes(1 << 20), 9) * 500)  # a half gigabyte in half a megabyte
+    tracemalloc.start()
+    try:
+        with pytest.raises(ModelError, match="more than"):
+            clip_tokenizer(path)
+        assert tracemalloc.get_traced_memory()[1] < 10 * MOST_LETTERS
+    finally:
+        tracemalloc.stop()
