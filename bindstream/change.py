@@ -54,7 +54,7 @@ class Measure(Protocol):
                 `bindstream.features.Features.glance`).
 
         Raises:
-            DataError: the window's data cannot be used.
+            DataError: the window's temperatures cannot be used.
         """
 
     def change(self, reference: Any, now: Any) -> Change:

@@ -100,6 +100,13 @@ def going_on(run: Supervisor, *, after: int = 3) -> Callable[[dict[str, Any]], b
     return lambda now: all(published(now, name) >= n + after for name, n in before.items())
 
 
+def kill(run: Supervisor, kind: str, name: str) -> None:
+    """Kill an actor's process; returns once another has taken its place."""
+    actor = run.status()[kind][name]
+    os.kill(actor["pid"], signal.SIGKILL)
+    wait_for(run, lambda s: s[kind][name]["restarts"] > actor["restarts"], 20)
+
+
 def bounded(said: dict[str, Any]) -> bool:
     """Hardly anything is pending, and nothing was counted twice."""
     return bool(0 <= said["pending"] <= IN_FLIGHT + WAITING + 4)
@@ -171,8 +178,7 @@ def test_a_lost_stream_actor_comes_back_with_its_accounts(run: Supervisor, blow:
 
 
 def test_a_killed_embedding_actor_comes_back_and_the_loss_is_stated(run: Supervisor) -> None:
-    os.kill(run.status()["embedders"]["embed-0"]["pid"], signal.SIGKILL)
-    wait_for(run, lambda s: s["embedders"]["embed-0"]["restarts"] > 0, 20)
+    kill(run, "embedders", "embed-0")
     assert wait_for(run, going_on(run), 15) < 10
     for stream in ("door0", "door1", "hall"):
         assert bounded(accounts(run.status(), stream))
@@ -198,9 +204,7 @@ def test_a_still_picture_is_computed_once_and_published_all_the_same(run: Superv
 def test_no_window_is_lost_when_the_actor_dies_that_holds_the_vector(run: Supervisor) -> None:
     wait_for(run, lambda s: accounts(s, "hall").get("reused", 0) >= 4, 30)
     before = accounts(run.status(), "hall")
-    restarts = run.status()["embedders"]["embed-0"]["restarts"]
-    os.kill(run.status()["embedders"]["embed-0"]["pid"], signal.SIGKILL)
-    wait_for(run, lambda s: s["embedders"]["embed-0"]["restarts"] > restarts, 20)
+    kill(run, "embedders", "embed-0")
     # The vector is gone: some windows are embedded, and others then refer to the last of them.
     wait_for(run, lambda s: accounts(s, "hall")["embedded"] > before["embedded"], 20)
     reused = accounts(run.status(), "hall")["reused"]
@@ -212,9 +216,7 @@ def test_no_window_is_lost_when_the_actor_dies_that_holds_the_vector(run: Superv
 def test_a_killed_stream_actor_knows_what_was_reused(run: Supervisor) -> None:
     wait_for(run, lambda s: accounts(s, "hall").get("reused", 0) >= 4, 30)
     before = accounts(run.status(), "hall")
-    restarts = run.status()["streams"]["hall"]["restarts"]
-    os.kill(run.status()["streams"]["hall"]["pid"], signal.SIGKILL)
-    wait_for(run, lambda s: s["streams"]["hall"]["restarts"] > restarts, 20)
+    kill(run, "streams", "hall")
     wait_for(run, lambda s: accounts(s, "hall")["reused"] > before["reused"] + 2, 30)
     after = accounts(run.status(), "hall")
     assert bounded(after)
