@@ -15,9 +15,13 @@ LEAST_SAMPLES = 400  # one 25 ms frame
 BINS, FRAMES = 128, 204  # 2 s give 198 frames; the tower's patches want 204
 MEAN, STD = -4.268, 9.138  # of AudioSet's mel frames, as ImageBind was trained
 LOUDEST = 4.0  # full scale is 1; resamplers overshoot a little, forgotten int16 scaling a lot
+# Below the former the longest files would fill the memory, and nothing is in them that a tower
+# hears; the latter is beyond every recorder, ultrasound's (500 kHz) too.
+LEAST_RATE_HZ, MOST_RATE_HZ = 1000, 1_000_000
 # The filter ImageBind's files are resampled with, torchaudio's default: a sinc of 6 zero crossings
 # a side under a Hann window, cut off at 0.99 of the lower half rate.
 ZERO_CROSSINGS, ROLLOFF = 6, 0.99
+TAPS = 1 << 18  # computed at a time: 2 MB each of what a tap takes
 
 
 def filterbank(wave: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -71,21 +75,42 @@ def resampled(
     Args:
         wave: (n,) float at `rate_hz`; silence is taken to lie around it.
         start, stop: places at 16 kHz; the whole wave is [0, ceil(n * 16000 / rate_hz)).
+
+    Raises:
+        DataError: as `check_rate`.
     """
+    check_rate(rate_hz)
     if rate_hz == RATE_HZ:
         return wave[start:stop].astype(np.float32)
     cut_hz = ROLLOFF * min(rate_hz, RATE_HZ)
     reach = math.ceil(ZERO_CROSSINGS * rate_hz / cut_hz)  # input samples to each side
-    places = np.arange(start, stop, dtype=np.int64)[:, None]
-    taps = places * rate_hz // RATE_HZ + np.arange(-reach, reach + 2)
-    # In whole numbers: far into a long file, seconds as floats are no longer exact enough.
-    away_s = (taps * RATE_HZ - places * rate_hz) / (rate_hz * RATE_HZ)
-    crossings = np.clip(cut_hz * away_s, -ZERO_CROSSINGS, ZERO_CROSSINGS)
-    weights = np.sinc(crossings) * np.cos(crossings * (np.pi / 2 / ZERO_CROSSINGS)) ** 2
-    weights *= (taps >= 0) & (taps < len(wave))
-    heard = (wave.take(taps, mode="clip") * weights).sum(axis=1) * (cut_hz / rate_hz)
-    piece: NDArray[np.float32] = heard.astype(np.float32)
+    offsets = np.arange(-reach, reach + 2)
+    piece = np.empty(stop - start, np.float32)
+    some = max(1, TAPS // len(offsets))
+    for first in range(start, stop, some):
+        places = np.arange(first, min(first + some, stop), dtype=np.int64)[:, None]
+        taps = places * rate_hz // RATE_HZ + offsets
+        # In whole numbers: far into a long file, seconds as floats are no longer exact enough.
+        away_s = (taps * RATE_HZ - places * rate_hz) / (rate_hz * RATE_HZ)
+        crossings = np.clip(cut_hz * away_s, -ZERO_CROSSINGS, ZERO_CROSSINGS)
+        weights = np.sinc(crossings) * np.cos(crossings * (np.pi / 2 / ZERO_CROSSINGS)) ** 2
+        weights *= (taps >= 0) & (taps < len(wave))
+        heard = (wave.take(taps, mode="clip") * weights).sum(axis=1) * (cut_hz / rate_hz)
+        piece[first - start : first - start + len(heard)] = heard
     return piece
+
+
+def check_rate(rate_hz: int) -> None:
+    """Refuse what is no rate of sound: files state whatever they like, and filters grow with it.
+
+    Raises:
+        DataError: it is not from LEAST_RATE_HZ to MOST_RATE_HZ.
+    """
+    if not LEAST_RATE_HZ <= rate_hz <= MOST_RATE_HZ:
+        raise DataError(
+            f"Sound of {rate_hz} Hz is not taken, {LEAST_RATE_HZ} to {MOST_RATE_HZ} Hz is.",
+            fix="Convert it to 16000 Hz, if that is the rate at which it was recorded.",
+        )
 
 
 def _checked(wave: NDArray[np.floating]) -> NDArray[np.float32]:

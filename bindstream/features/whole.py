@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from bindstream.errors import DataError, MissingPackageError
-from bindstream.features.audio import LEAST_SAMPLES, RATE_HZ, WINDOW_SAMPLES, filterbank
+from bindstream.features.audio import (
+    LEAST_SAMPLES,
+    RATE_HZ,
+    WINDOW_SAMPLES,
+    check_rate,
+    filterbank,
+)
 from bindstream.features.depth import depth_image
 from bindstream.features.imu import resample
 from bindstream.features.thermal import GainControl, thermal_image
@@ -64,7 +70,7 @@ def read_sound(path: str | Path) -> NDArray[np.float32]:
     """A sound file as (n,) float32 mono at 16 kHz: the mean of its channels, resampled.
 
     Raises:
-        DataError: the file cannot be read.
+        DataError: the file cannot be read, or states a rate that is none.
         MissingPackageError: soundfile or soxr is not installed.
     """
     channels, rate_hz = read_channels(path)
@@ -80,7 +86,7 @@ def read_channels(path: str | Path) -> tuple[NDArray[np.float32], int]:
     """A sound file as it is: (n, channels) float32 in [-1, 1] and its rate in Hz.
 
     Raises:
-        DataError: the file cannot be read.
+        DataError: the file cannot be read, or states a rate that is none (see `check_rate`).
         MissingPackageError: soundfile is not installed.
     """
     try:
@@ -95,6 +101,10 @@ def read_channels(path: str | Path) -> tuple[NDArray[np.float32], int]:
             where=str(path),
             fix="Give a WAV, FLAC, Ogg or MP3 file.",
         ) from error
+    try:
+        check_rate(int(rate_hz))
+    except DataError as error:
+        raise DataError(error.what, where=str(path), fix=error.fix) from error
     return wave, int(rate_hz)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bindstream.errors import MissingPackageError, SourceError
+from bindstream.errors import DataError, MissingPackageError, SourceError
+from bindstream.features.audio import check_rate
 from bindstream.sources import EndOfStream, SourceContext
 from bindstream.sources.frames import lost
 
@@ -34,7 +35,7 @@ class SoundFile:
         """Read the header.
 
         Raises:
-            SourceError: it is not there, is not sound, or holds none.
+            SourceError: it is not there, is not sound, holds none, or states a rate that is none.
             MissingPackageError: soundfile is not installed.
         """
         soundfile = _soundfile()
@@ -46,6 +47,10 @@ class SoundFile:
             raise self._refused(f"is not sound that can be read ({_words(error)})") from None
         self.rate_hz, self.channels = int(self._file.samplerate), int(self._file.channels)
         self._read = 0
+        try:
+            check_rate(self.rate_hz)
+        except DataError as error:
+            raise lost(self._context, f"{self._path}: {error.what}", error.fix) from None
         if not self._file.frames:
             raise self._refused("holds no sound")
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from bindstream.errors import DataError
-from bindstream.features.audio import filterbank, resampled
+from bindstream.features.audio import LEAST_RATE_HZ, MOST_RATE_HZ, TAPS, filterbank, resampled
 from tests import parity
 
 NOISE = np.random.default_rng(0).normal(0, 0.1, 32000).astype(np.float32)
@@ -89,3 +91,29 @@ def test_the_filter_is_a_sinc_of_six_crossings_under_a_hann_window():
     crossings = 0.99 * (np.arange(101) - 50)
     filter_ = np.sinc(crossings) * np.cos(np.pi * crossings / 12) ** 2 * 0.99 / 3
     np.testing.assert_allclose(heard, np.where(np.abs(crossings) < 6, filter_, 0), atol=1e-7)
+
+
+@pytest.mark.parametrize("rate_hz", [-1, 0, 1, LEAST_RATE_HZ - 1, MOST_RATE_HZ + 1, 10**8])
+def test_a_rate_that_no_sound_has_is_refused(rate_hz):
+    with pytest.raises(DataError, match=rf"Sound of {rate_hz} Hz .*1000 to 1000000 Hz is") as out:
+        resampled(NOISE, rate_hz, 0, 16000)
+    assert "16000 Hz" in out.value.fix
+
+
+@pytest.mark.parametrize("rate_hz", [LEAST_RATE_HZ, 384_000, MOST_RATE_HZ])
+def test_the_slowest_and_the_fastest_sound_keep_their_pitch(rate_hz):
+    times_s = np.arange(rate_hz) / rate_hz
+    tone = (0.5 * np.sin(2 * np.pi * 200 * times_s)).astype(np.float32)
+    heard = resampled(tone, rate_hz, 7000, 9000)
+    expected = 0.5 * np.sin(2 * np.pi * 200 * np.arange(7000, 9000) / 16000)
+    np.testing.assert_allclose(heard, expected, atol=0.01)
+
+
+def test_a_filter_takes_no_more_memory_the_more_samples_are_heard():
+    tone = NOISE.repeat(31)
+    tracemalloc.start()
+    try:
+        resampled(tone, MOST_RATE_HZ, 0, 8000)
+        assert tracemalloc.get_traced_memory()[1] < 100 * TAPS
+    finally:
+        tracemalloc.stop()

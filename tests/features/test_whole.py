@@ -9,6 +9,7 @@ from PIL import Image
 from bindstream.errors import DataError
 from bindstream.features.audio import filterbank
 from bindstream.features.imu import resample
+from bindstream.features.views import views
 from bindstream.features.vision import clip, still_clip
 from bindstream.features.whole import _starts, model_inputs, read_sound
 from bindstream.modalities import MODALITIES
@@ -60,6 +61,16 @@ def test_a_file_that_is_no_sound_is_named(tmp_path, content):
     (tmp_path / "broken.wav").write_bytes(content)
     with pytest.raises(DataError, match=r"broken\.wav"):
         model_inputs("audio", tmp_path / "broken.wav")
+
+
+@pytest.mark.parametrize("rate_hz", [1, 999, 10**8])
+def test_a_sound_file_that_states_no_rate_of_sound_is_named(tmp_path, rate_hz):
+    soundfile = pytest.importorskip("soundfile")
+    soundfile.write(tmp_path / "odd.wav", np.zeros(300_000, np.float32), rate_hz)
+    for read in (read_sound, lambda path: views("audio", path)):
+        with pytest.raises(DataError, match=f"Sound of {rate_hz} Hz") as raised:
+            read(tmp_path / "odd.wav")
+        assert raised.value.where == str(tmp_path / "odd.wav")
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -171,6 +171,13 @@ def test_what_is_not_sound_is_refused_by_name(tmp_path: Path, content: bytes) ->
     assert caught.value.fix
 
 
+@pytest.mark.parametrize("rate_hz", [1, 10**8])
+def test_a_file_that_states_no_rate_of_sound_is_refused(tmp_path: Path, rate_hz: int) -> None:
+    soundfile.write(tmp_path / "odd.wav", np.zeros(1000), rate_hz)
+    with pytest.raises(SourceError, match=rf"odd\.wav: Sound of {rate_hz} Hz is not taken"):
+        microphone(tmp_path / "odd.wav").open()
+
+
 def test_a_file_without_sound_in_it_and_no_file_are_refused(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 16000)
     with pytest.raises(SourceError, match="holds no sound"):
