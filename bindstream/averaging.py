@@ -18,15 +18,6 @@ LEAST_NORM = 1e-3  # of a mean; unit vectors that cancel out to less have no com
 Vectors = NDArray[np.float32]
 
 
-def embed_whole(encoder: Encoder, modality: ModalityName, file: Path) -> Vectors:
-    """The unit vector (dim,) float32 of a whole file: the mean over its views. Blocks.
-
-    Raises:
-        BindstreamError: as `view_vectors`, or its views have nothing in common.
-    """
-    return unit_mean(view_vectors(encoder, modality, file))
-
-
 def view_vectors(encoder: Encoder, modality: ModalityName, file: Path) -> Vectors:
     """Unit vectors (views, dim) float32 of a file's views (see `file_views`). Blocks.
 

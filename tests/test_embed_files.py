@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bindstream.averaging import embed_whole
+from bindstream.averaging import unit_mean, view_vectors
 from bindstream.embed_files import FileError, FileVectors, embed_files
 from bindstream.embedding import Encoder
 from bindstream.errors import ModelError
@@ -61,7 +61,7 @@ def test_averaged_each_file_has_one_vector_whatever_the_batch(
             assert isinstance(result, FileVectors)
             assert result.views == 3
             assert result.vectors.shape == (1, model.dim)
-            alone = embed_whole(model, "audio", result.file)
+            alone = unit_mean(view_vectors(model, "audio", result.file))
             np.testing.assert_allclose(result.vectors[0], alone, atol=1e-5)
 
 

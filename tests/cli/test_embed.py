@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bindstream.averaging import embed_whole
+from bindstream.averaging import unit_mean, view_vectors
 from bindstream.models import load_model
 from tests.cli.conftest import Command
 
@@ -87,7 +87,7 @@ def test_averaged_each_file_is_one_row(
     assert stored["file_index"].tolist() == [0, 1, 2]
     assert np.linalg.norm(stored["vectors"], axis=1) == pytest.approx(1, abs=1e-5)
     model = load_model(tiny_model, device="cpu")
-    expected = np.stack([embed_whole(model, "audio", file) for file in good])
+    expected = np.stack([unit_mean(view_vectors(model, "audio", file)) for file in good])
     np.testing.assert_allclose(stored["vectors"], expected, atol=1e-5)
     cosines = (expected @ model.encode_text(["silence"]).T)[:, 0]
     assert [file["cosine"]["silence"] for file in said] == pytest.approx(cosines, abs=1e-5)
