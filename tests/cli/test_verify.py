@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn import Module
 
 from bindstream.cli.verify import _spread
+from bindstream.models import towers
 from bindstream.models.directory import CARD, GOLDEN, digest
+from bindstream.models.golden import golden_vectors
+from bindstream.models.sizes import TowerConfig
 from tests.cli.conftest import Command
 from tests.models import aligned, narrow
 
@@ -57,6 +62,21 @@ def test_without_files_the_model_alone_is_checked(
         (things.directory / "away").rename(things.directory / "text.safetensors")
     assert shown.code == 1
     assert "text.safetensors" in shown.err
+
+
+def test_golden_vectors_are_computed_once_a_tower(
+    bindstream: Command, things: aligned.Things, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[str] = []
+
+    def noted(tower: Module, config: TowerConfig) -> Tensor:
+        computed.append(config.modality)
+        return golden_vectors(tower, config)
+
+    monkeypatch.setattr(towers, "golden_vectors", noted)
+    shown = bindstream("model", "verify", things.directory, "--precision", "float32")
+    assert shown.code == 0
+    assert sorted(computed) == ["audio", "imu", "text", "vision"]
 
 
 def test_a_model_that_does_not_fails(bindstream: Command, things: aligned.Things) -> None:
