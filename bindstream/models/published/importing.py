@@ -203,7 +203,7 @@ def _is_model(directory: Path) -> bool:
     """Whether model.json was written by some bindstream, be it damaged otherwise or newer."""
     try:
         stated = json.loads((directory / CARD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(stated, dict) and "format" in stated
 

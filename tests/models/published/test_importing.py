@@ -200,6 +200,13 @@ def test_a_damaged_or_newer_model_may_be_replaced(tmp_path, imu):
     assert bring(imu, tmp_path / "out", force=True) == read_spec(tmp_path / "out")
 
 
+def test_a_folder_whose_card_nobody_can_read_is_left_alone(tmp_path, imu):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / CARD).write_text("[" * 100_000)
+    with pytest.raises(ModelError, match="no model directory"):
+        bring(imu, tmp_path / "out", force=True)
+
+
 def test_an_empty_folder_and_what_a_killed_import_left_are_used(tmp_path, imu):
     (tmp_path / "out" / ".partial").mkdir(parents=True)
     (tmp_path / "out" / ".partial" / "imu.safetensors").write_bytes(b"half")
