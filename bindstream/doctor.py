@@ -9,15 +9,19 @@ import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from bindstream.config import Config
+from bindstream.clock import Clock
+from bindstream.config import Config, StreamConfig
 from bindstream.devices import list_devices
 from bindstream.errors import BindstreamError
 from bindstream.models.precision import Precision
 from bindstream.records import ModalityName
+from bindstream.sources import SourceContext
+from bindstream.sources.registry import open_source
 
 OLDEST_PYTHON = (3, 10)
 SHARED_MEMORY = Path("/dev/shm")
@@ -81,6 +85,9 @@ def examine(config: Config | None, ray: Callable[[], str] | None = None) -> Iter
     for address in _addresses(config):
         yield _port(address)
     yield _devices()
+    for stream in config.streams if config else ():
+        fix = "`bindstream devices` lists what is plugged in."
+        yield _tried(f"stream {stream.name}", partial(_opened, stream), fix)
 
 
 def _kind_of(source: object) -> str:
@@ -172,6 +179,19 @@ def _model(
     right = f"golden vectors right for {', '.join(model.modalities)}"
     warnings = [f"{tower} {warning}" for tower, warning in model.warnings.items()]
     return "; ".join([f"{model.name} {model.fingerprint}: {right}", *model.reasons, *warnings])
+
+
+def _opened(stream: StreamConfig) -> str:
+    """Open the stream's source as a run does, and let go of it."""
+    clock = Clock.read()
+    source = open_source(
+        stream.source, SourceContext(stream.name, stream.modality, clock, clock.now_ns())
+    )
+    try:
+        source.open()
+    finally:
+        source.close()
+    return "its source opens"
 
 
 def _shared_memory(store_mb: int) -> Finding:

@@ -73,6 +73,8 @@ def file_views(modality: ModalityName, file: Path) -> Iterator[Inputs]:
 
 
 def _check_there(file: Path) -> None:
+    if file.is_dir():
+        raise DataError("it is a folder.", where=str(file), fix=f"Give its files: {file}/*")
     if not file.is_file():
         raise DataError("there is no such file.", where=str(file))
 

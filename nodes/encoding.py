@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import ray
+from ray.exceptions import RayError
 
 from bindstream.config import QueryConfig
+from bindstream.errors import ModelError
 from bindstream.matcher import Query, Vectors
 from bindstream.queries import encode_query, unknown_words_warning
 from bindstream.records import ModalityName
 from nodes.embed import EmbedHealth
-from nodes.watched import Watched
+from nodes.watched import Watched, reason
 
 ENCODE_S = 300.0
 """How long texts may take: the text tower may have to be read first, and imagebind_huge lies on
@@ -33,8 +35,15 @@ class QueryEncoder:
         """A query's vectors, and warnings of words the model does not know. Blocks.
 
         Raises:
-            RayError: the model has no text tower, the actor died, or took over `ENCODE_S`.
+            ModelError: the model has no text tower, the actor died, or took over `ENCODE_S`.
         """
+        try:
+            return self._encode(config)
+        except RayError as error:
+            why = f"it cannot be encoded: {reason(error)}"
+            raise ModelError(why, where=f"query {config.id!r}") from None
+
+    def _encode(self, config: QueryConfig) -> tuple[Query, list[str]]:
         handle, health = self._embedder.handle, self._embedder.health
         assert health is not None
         if self.background is None:

@@ -18,7 +18,7 @@ from ray.exceptions import GetTimeoutError, RayError
 
 from bindstream.bus import Broker, is_loopback
 from bindstream.clock import Clock
-from bindstream.config import Config, QueryConfig
+from bindstream.config import Config, QueryConfig, find_clashes
 from bindstream.control import Answer, ControlServer, Request
 from bindstream.errors import BindstreamError, ConfigError, ModelError
 from bindstream.matcher import Query
@@ -241,42 +241,47 @@ class Supervisor:
             case "query.list":
                 return {"queries": self.status()["queries"]}
             case "query.add":
-                return self._add_query(request.get("query"))
+                return self._add_query(request.get("query"), bool(request.get("replace")))
             case "query.remove":
                 return self._remove_query(str(request.get("id")))
             case op:
                 raise ConfigError(f"there is no operation {op!r}.")
 
-    def _add_query(self, query: object) -> Answer:
-        try:
-            config = QueryConfig.model_validate(query)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(p) for p in first["loc"])
-            raise ConfigError(f"query.{place}: {first['msg']}.") from None
-        streams = {s.name for s in self.config.streams}
-        if unknown := set(config.streams or ()) - streams:
+    def _add_query(self, query: object, replaces: bool) -> Answer:
+        config = self._checked(query)
+        if config.id in self._queries and not replaces:
             raise ConfigError(
-                f"there is no stream {', '.join(sorted(unknown))}.",
-                where=f"query {config.id!r}",
-                fix=f"The streams of this run are: {', '.join(sorted(streams))}.",
+                f"there is a query {config.id!r} already: {', '.join(self._texts(config.id))}.",
+                fix="Give this one another id (--id), or replace that one (--replace).",
             )
         assert self._encoder is not None
         begins = self._encoder.background is None
         # Not under the lock: the text tower may have to be read, and everyone is watched meanwhile.
-        try:
-            query, warnings = self._encoder.encode(config)
-        except RayError as error:
-            raise ModelError(f"it cannot be encoded: {reason(error)}") from None
+        encoded, warnings = self._encoder.encode(config)
         with self._lock:
             self._warn(*warnings)
-            self._queries[config.id] = query
+            self._queries[config.id] = encoded
             if begins:
                 self._begin_match()
             else:
                 assert self._match is not None
-                ray.get(self._match.handle.put.remote(query), timeout=10)
-        return {"id": config.id, "warnings": warnings}
+                ray.get(self._match.handle.put.remote(encoded), timeout=10)
+        return {"id": config.id, "text": list(config.text), "warnings": warnings}
+
+    def _texts(self, query_id: str) -> tuple[str, ...]:
+        return self._queries[query_id].config.text
+
+    def _checked(self, query: object) -> QueryConfig:
+        """A query from outside, held against the streams of this run."""
+        try:
+            config = QueryConfig.model_validate(query)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(("query", *map(str, first["loc"])))
+            raise ConfigError(f"{first['msg']}.", where=place) from None
+        for (_, _, key), what in find_clashes(enumerate(self.config.streams), [(0, config)], ()):
+            raise ConfigError(f"{what}.", where=f"query {config.id!r}, {key}")
+        return config
 
     def _remove_query(self, query_id: str) -> Answer:
         with self._lock:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 _HELP = """Try out everything a run needs, and say what is missing.
 
 Python, packages, a real product on every device torch has, the model's golden vectors, Ray, shared
-memory, free ports, and what is plugged in. With a configuration, what that one needs.
+memory, free ports, and what is plugged in. With a configuration, what that one needs: its
+towers, ports, and every sensor, each opened for a moment.
 Exit code 1 if something needed fails.
 
 Examples:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bindstream.cli.app import PARTIAL, app, errors, out
+from bindstream.cli.app import FAILED, PARTIAL, app, errors, out
 from bindstream.cli.model_options import DeviceOption, PrecisionOption, ThreadsOption, warn_of
 from bindstream.errors import ConfigError
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 _HELP = """Embed files, and say how well they answer words.
 
-With --text: for each file the cosine to each text (the mean over its windows) and the share of
-each among the texts given. With --out: unit vectors as NPZ: `vectors` (windows or files, dim),
-`file_index` (which of `files` each is of), `files`, `model`.
+With --text: for each file the cosine to each text (the mean over its windows) and, of several, the
+share of each among the texts given. With --out: unit vectors as NPZ: `vectors` (windows or files,
+dim), `file_index` (which of `files` each is of), `files`, `model`.
 
 A file is cut into windows that together hold all of it, a vector each. With --average it has one
 vector, as the published ImageBind embeds files: the mean over 3 clips of a sound, over 5 clips in
 3 crops of a video; for thermal, depth and IMU files the mean over their windows.
 
 A FILE of - reads file names from standard input, @LIST from the file LIST, one a line. A file that
-cannot be read is reported, the rest goes on, and the exit code is 3.
+cannot be read is reported, the rest goes on, and the exit code is 3 (1 if none could be read).
 
 Examples:
 
@@ -95,7 +95,7 @@ def embed(
         said = {"model": about, "modality": name, "files": scored, "errors": failed}
         typer.echo(json.dumps(said, indent=2, ensure_ascii=False))
     if failed:
-        raise typer.Exit(PARTIAL)
+        raise typer.Exit(PARTIAL if scored else FAILED)
 
 
 def _modality(given: str) -> ModalityName:
@@ -144,7 +144,8 @@ class _Scorer:
         cosines = (result.vectors @ self._vectors.T).mean(axis=0)
         shares = self._model.probability(self._modality, cosines)
         said["cosine"] = dict(zip(self._texts, cosines.tolist(), strict=True))
-        said["probability"] = dict(zip(self._texts, shares.tolist(), strict=True))
+        if len(self._texts) > 1:  # of one alone it says nothing
+            said["probability"] = dict(zip(self._texts, shares.tolist(), strict=True))
         return said
 
 
@@ -153,8 +154,10 @@ def _line(scored: dict[str, Any]) -> str:
         made_of = _counted(scored["views"], "view") + " averaged"
     else:
         made_of = _counted(scored["windows"], "window")
-    shares = sorted(scored.get("probability", {}).items(), key=lambda item: -item[1])
-    answers = [f"{text} {p:.0%} (cosine {scored['cosine'][text]:.3f})" for text, p in shares]
+    cosines: dict[str, float] = scored.get("cosine", {})
+    shares = {text: f"{share:.0%} " for text, share in scored.get("probability", {}).items()}
+    best_first = sorted(cosines.items(), key=lambda item: -item[1])
+    answers = [f"{text} {shares.get(text, '')}(cosine {cos:.3f})" for text, cos in best_first]
     return f"{scored['file']}: {made_of}" + ("; " + ", ".join(answers) if answers else "")
 
 

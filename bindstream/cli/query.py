@@ -29,7 +29,7 @@ app.add_typer(query_app, name="query")
 
 _ADD_HELP = """Watch for something else from now on, without a restart.
 
-Several TEXTs are phrasings of the same thing.
+Several TEXTs are phrasings of the same thing: put words that belong together in quotes.
 
 Examples:
 
@@ -77,6 +77,9 @@ def add(
         float | None, typer.Option(help="Shorter events say nothing, seconds.")
     ] = None,
     cooldown: Annotated[float | None, typer.Option(help="Silence after an alert, seconds.")] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Take the place of a query of the same id.")
+    ] = False,
     config: ConfigOption = None,
     address: AddressOption = None,
     keys: KeysOption = None,
@@ -95,10 +98,12 @@ def add(
         "cooldown_s": cooldown,
     }
     said = {key: value for key, value in given.items() if value is not None}
-    answer = _ask({"op": "query.add", "query": said}, config, address, keys, client)
+    request = {"op": "query.add", "query": said, "replace": replace}
+    answer = _ask(request, config, address, keys, client)
     for warning in answer.get("warnings", []):
         errors.print(warning, style="yellow", markup=False, highlight=False)
-    out.print(f"Watching for {answer['id']}.", markup=False, highlight=False)
+    words = " | ".join(answer["text"])
+    out.print(f"Watching for {answer['id']}: {words}.", markup=False, highlight=False)
 
 
 @query_app.command("list", help=_LIST_HELP)

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 _RUN_HELP = """Run a configuration until Ctrl-C, or until its recordings are over.
 
 At the end what is in flight is finished, and the accounts of each stream are shown. A second
-Ctrl-C ends at once. Exit code 1 if every stream failed, 3 if some did.
+Ctrl-C ends at once. Exit code 1 if every stream failed, 3 if some did; a sensor
+that was never there counts as failed.
 
 Examples:
 
@@ -136,7 +137,8 @@ def _run(config: Config, seconds: float | None) -> _Ran:
     # Alerts are shown by this process, an actor has no terminal: they come over the bus.
     sinks = tuple(sink for sink in config.sinks if sink.kind not in ("terminal", "bus"))
     config = config.model_copy(update={"sinks": (*sinks, BusSinkConfig(kind="bus"))})
-    out.print(f"Starting {len(config.streams)} streams …", highlight=False)
+    compiling = "; compiling the towers takes minutes" if config.model.compile else ""
+    out.print(f"Starting {_streams(config)}{compiling} …", highlight=False)
     with _stopping() as stop, Supervisor(config) as supervisor:
         for line in _computing(supervisor.status()):
             out.print(line, markup=False, highlight=False)
@@ -153,6 +155,10 @@ def _run(config: Config, seconds: float | None) -> _Ran:
     return _Ran(supervisor.start_ns, alerts, len(config.streams), failed)
 
 
+def _streams(config: Config) -> str:
+    return "1 stream" if len(config.streams) == 1 else f"{len(config.streams)} streams"
+
+
 def _computing(said: dict[str, Any]) -> list[str]:
     """What the model's towers compute in, and why: a line for embedders that do alike."""
     model, together = said["model"], dict[tuple[str, ...], list[str]]()
@@ -166,9 +172,11 @@ def _computing(said: dict[str, Any]) -> list[str]:
 
 
 def _failed(stream: dict[str, Any]) -> bool:
-    """Whether its process could not be started, or its source can never work."""
-    state = stream["intake"]["reader"]["state"] if "intake" in stream else ""
-    return bool(stream["failed"]) or state == "failed"
+    """Whether its process could not be started, or its source can never work or was never there."""
+    if stream["failed"] or "intake" not in stream:
+        return bool(stream["failed"])
+    state, opens = (stream["intake"]["reader"][key] for key in ("state", "opens"))
+    return bool(state == "failed" or (state == "waiting" and opens == 0))
 
 
 @contextlib.contextmanager

@@ -6,26 +6,29 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from bindstream.config import Config
     from bindstream.scene import Verdict
 
 
-def streams_table(said: dict[str, Any]) -> Table:
-    """A line a stream: its device's state and its accounts."""
+def streams_table(said: dict[str, Any]) -> RenderableType:
+    """A line a stream: its device's state and its accounts; below, what there is to say of each."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("stream", "state", "captured", "embedded", "reused", "dropped", "pending"):
         table.add_column(name, no_wrap=name == "stream")
-    table.add_column("note", overflow="fold")
+    below: list[Text] = []
     for name, stream in said["streams"].items():
         intake = stream.get("intake")
         if intake is None:
             why = stream.get("failed", "")
             state = "[red]failed[/]" if why else "starting"
-            table.add_row(name, state, *[""] * 5, escape(why))
+            table.add_row(name, state, *[""] * 5)
+            below += [_note(name, why)] if why else []
             continue
         reader, accounts = intake["reader"], intake["accounts"]
         reasons = {why: n for why, n in accounts["dropped"].items() if n}
@@ -43,9 +46,14 @@ def streams_table(said: dict[str, Any]) -> Table:
             _reused(accounts, stream.get("tower_saved_s", 0.0)),
             dropped,
             str(accounts["pending"]),
-            escape("; ".join(note for note in notes if note)),  # of drivers: anything
         )
-    return table
+        below += [_note(name, note) for note in notes if note]
+    return Group(table, *below)
+
+
+def _note(stream: str, note: str) -> Text:
+    """A line on a stream; drivers, too, name it before what they say."""
+    return Text.assemble((stream, "bold"), ": ", note.removeprefix(f"stream {stream!r}: "))
 
 
 def _reused(accounts: dict[str, Any], tower_saved_s: float) -> str:
@@ -59,8 +67,10 @@ def _reused(accounts: dict[str, Any], tower_saved_s: float) -> str:
 _STYLES = {"live": "green", "ended": "dim", "failed": "red", "stalled": "red"}
 
 
-def latency_table(said: dict[str, Any]) -> Table:
-    """A line a stage: how long windows spent in it."""
+def latency_table(said: dict[str, Any]) -> RenderableType:
+    """A line a stage: how long windows spent in it; nothing before any window went by."""
+    if not said.get("match", {}).get("latency"):
+        return Text()
     table = Table("stage", "windows", "median ms", "99th percentile ms", box=SIMPLE_HEAD)
     for stage, times in said.get("match", {}).get("latency", {}).items():
         table.add_row(stage, str(times["n"]), f"{times['p50']:.1f}", f"{times['p99']:.1f}")

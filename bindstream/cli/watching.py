@@ -52,6 +52,10 @@ Examples:
 """
 
 
+_QUIET_S = 5.0
+"""After so long without a word one is told that the listening goes on."""
+
+
 @app.command(help=_LISTEN_HELP)
 def listen(
     topics: Annotated[
@@ -68,13 +72,19 @@ def listen(
 
     to = reach(config, keys, client)
     heard = refused = 0
-    with Subscriber(address or to.bus, topics or ["alert."], to.keys) as subscriber:
+    at, wanted = address or to.bus, topics or ["alert."]
+    quiet_s: float | None = time.monotonic() + _QUIET_S
+    with Subscriber(at, wanted, to.keys) as subscriber:
         while count is None or heard < count:
             record = subscriber.receive(0.5)
             if subscriber.refused > refused:
                 refused = subscriber.refused
                 errors.print(subscriber.refusal, style="red", markup=False, highlight=False)
             if record is None:
+                if quiet_s is not None and not heard and time.monotonic() > quiet_s:
+                    quiet_s = None
+                    line = f"Nothing of {', '.join(wanted)} on {at} so far; still listening."
+                    errors.print(line, style="dim", markup=False, highlight=False)
                 continue
             heard += 1
             if as_json:

@@ -12,6 +12,7 @@ from bindstream.config.schema import (
     PlacementConfig,
     RayConfig,
     StreamConfig,
+    find_clashes,
 )
 from bindstream.config.sinks import BusSinkConfig, JsonlSinkConfig, SinkConfig, TerminalSinkConfig
 
@@ -29,6 +30,7 @@ __all__ = [
     "StreamConfig",
     "TerminalSinkConfig",
     "check_config",
+    "find_clashes",
     "json_schema",
     "load_config",
 ]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from bindstream.config.known_keys import kinds_at, place_in, suggestion
-from bindstream.config.paths import missing_paths, resolve_paths
+from bindstream.config.paths import missing_paths, resolve_paths, resolved
 from bindstream.config.problem import Problem, Severity
 from bindstream.config.query import SILENCE_S, QueryConfig
 from bindstream.config.schema import (
@@ -23,8 +23,10 @@ from bindstream.config.schema import (
     find_clashes,
 )
 from bindstream.config.yaml_text import YamlError, parse
-from bindstream.errors import ConfigError
+from bindstream.errors import ConfigError, ModelError
 from bindstream.modalities import MODALITIES, SENSORS
+from bindstream.models import model_directory
+from bindstream.models.directory import read_spec
 from bindstream.sources.registry import KINDS
 
 _FIXES = {
@@ -104,6 +106,7 @@ class _Examination:
         for i, stream in streams:
             self._warn_of_window(i, stream)
         self._check_paths(streams)
+        self._check_model(streams, bool(queries))
         self._problems.sort(key=lambda problem: problem.line)
         return config, self._problems
 
@@ -205,6 +208,27 @@ class _Examination:
         for where, section in sections:
             for key, path in missing_paths(section, self._path.parent):
                 self._add_missing((*where, key), path)
+
+    def _check_model(self, streams: list[tuple[int, StreamConfig]], has_queries: bool) -> None:
+        try:
+            stated = ModelConfig.model_validate(self._data.get("model", {}))
+        except ValidationError:
+            return
+        where = ("model", "name")
+        if any(problem.path == _dotted(where) for problem in self._problems):
+            return
+        try:
+            spec = read_spec(model_directory(resolved(stated, self._path.parent).name))
+        except ModelError as error:
+            self._add(where, error.what.rstrip("."), error.fix)
+            return
+        for i, stream in streams:
+            if stream.modality not in spec.towers:
+                what = f"the model {spec.name} has no tower for {stream.modality}"
+                self._add(("streams", i), what, f"It has: {', '.join(spec.towers)}.")
+        if has_queries and "text" not in spec.towers:
+            what = f"the model {spec.name} has no tower for text, without which no query can be"
+            self._add(("queries",), what, "Leave out the queries, or import the model with text.")
 
     def _add_missing(self, where: Where, path: Path) -> None:
         fix = f"Relative paths start from {self._path.parent.resolve()}."

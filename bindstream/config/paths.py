@@ -9,6 +9,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from bindstream.config.schema import Config, ModelConfig
+from bindstream.models import installed_models
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -16,15 +17,15 @@ M = TypeVar("M", bound=BaseModel)
 def resolve_paths(config: Config, folder: Path) -> Config:
     """The same configuration with every relative path made absolute, starting from `folder`."""
     streams = tuple(
-        stream.model_copy(update={"source": _resolved(stream.source, folder)})
+        stream.model_copy(update={"source": resolved(stream.source, folder)})
         for stream in config.streams
     )
     return config.model_copy(
         update={
             "streams": streams,
-            "model": _resolved(config.model, folder),
-            "bus": _resolved(config.bus, folder),
-            "sinks": tuple(_resolved(sink, folder) for sink in config.sinks),
+            "model": resolved(config.model, folder),
+            "bus": resolved(config.bus, folder),
+            "sinks": tuple(resolved(sink, folder) for sink in config.sinks),
         }
     )
 
@@ -44,11 +45,14 @@ def _paths(section: BaseModel, folder: Path) -> Iterator[tuple[str, Path]]:
         value = getattr(section, key)
         if isinstance(value, Path):
             yield key, folder.resolve() / value.expanduser()
-    if isinstance(section, ModelConfig) and "/" in section.name:
-        yield "name", folder.resolve() / Path(section.name).expanduser()
+    if isinstance(section, ModelConfig):
+        path = folder.resolve() / Path(section.name).expanduser()
+        if "/" in section.name or (section.name not in installed_models() and path.is_dir()):
+            yield "name", path
 
 
-def _resolved(section: M, folder: Path) -> M:
+def resolved(section: M, folder: Path) -> M:
+    """The same section with every relative path made absolute, starting from `folder`."""
     update = {
         key: str(path) if isinstance(getattr(section, key), str) else path
         for key, path in _paths(section, folder)

@@ -85,6 +85,15 @@ class QueryConfig(Section):
         rest = {key: value for key, value in data.items() if key != "id"}
         return {**rest, "id": id_from(first)}
 
+    @field_validator("text", "negatives")
+    @classmethod
+    def _words(cls, phrases: tuple[str, ...]) -> tuple[str, ...]:
+        for phrase in phrases:
+            if not any(letter.isalnum() for letter in phrase):
+                what = "there is no word in {phrase}"
+                raise PydanticCustomError("no_words", what, {"phrase": repr(phrase)})
+        return phrases
+
     @field_validator("modalities")
     @classmethod
     def _sensors_only(cls, modalities: tuple[ModalityName, ...] | None) -> Any:

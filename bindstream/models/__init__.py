@@ -87,7 +87,7 @@ def model_directory(name_or_path: str | Path) -> Path:
     """The directory of a model: one that comes with the package by its name, or the path given.
 
     Raises:
-        ModelError: a bare name that no installed model and no directory here has.
+        ModelError: a bare name that no installed model and no directory here has, or a file.
     """
     path = Path(name_or_path)
     if isinstance(name_or_path, str) and path.name == name_or_path and not path.is_dir():
@@ -100,6 +100,12 @@ def model_directory(name_or_path: str | Path) -> Path:
                 fix="Give an installed name or the path of a model directory.",
             )
         return installed
+    if path.is_file():
+        raise ModelError(
+            "It is a file, not a model directory.",
+            where=str(path),
+            fix="Make one of a published checkpoint: bindstream model import FILE --out DIR.",
+        )
     return path
 
 

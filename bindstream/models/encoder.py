@@ -65,11 +65,13 @@ class Model:
         """
         stated = self._spec.towers
         if absent := [modality for modality in modalities if modality not in stated]:
+            wanted = [m for m in MODALITIES if m in (*stated, *absent)]
+            options = f"--force --towers {','.join(wanted)}"
+            options += " --vocab FILE" if "text" in wanted else ""
             raise ModelError(
                 f"The model {self.name} has no tower for {', '.join(absent)}.",
                 where=str(self._directory),
-                fix=f"It has: {', '.join(stated)}. If it was imported, import it again with "
-                f"--towers {','.join(m for m in MODALITIES if m in (*stated, *absent))}.",
+                fix=f"It has: {', '.join(stated)}. If it was imported, import it again: {options}.",
             )
         if "text" in modalities and self._tokenizer is None:
             self._tokenizer = _tokenizer(self._directory, self._spec)

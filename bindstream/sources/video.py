@@ -264,7 +264,11 @@ def open_container(
         ) from None
     if not container.streams.video:
         container.close()
-        raise lost(context, f"{shown} holds no video.", "Give the address of a video stream.")
+        raise lost(
+            context,
+            f"{shown} holds no video.",
+            "Give a video file, or the address of a video stream.",
+        )
     return container
 
 
