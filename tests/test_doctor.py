@@ -52,3 +52,13 @@ def test_ray_that_cannot_start_is_a_finding_not_a_crash() -> None:
     (found,) = (f for f in examine(config_of("x"), broken) if f.name == "Ray")
     assert (found.state, found.found) == ("failed", "RuntimeError: no room")
     assert found.fix
+
+
+def test_each_sensor_of_a_configuration_is_opened(tiny_model: Path) -> None:
+    config = config_of(tiny_model).model_dump()
+    absent = {"name": "wrist", "source": {"kind": "imu", "port": "/dev/nowhere"}}
+    found = findings(Config.model_validate(config | {"streams": [*config["streams"], absent]}))
+    assert found["stream a"].state == "ok"
+    assert found["stream wrist"].state == "failed"
+    assert "/dev/nowhere" in found["stream wrist"].found
+    assert found["stream wrist"].fix

@@ -123,6 +123,25 @@ def test_words_the_model_never_saw_are_named(
     assert json.loads(shown.out)["files"]
 
 
+def test_of_one_text_alone_no_share_is_stated(
+    bindstream: Command, sounds: list[Path], tiny_model: Path
+) -> None:
+    given = ("embed", sounds[0], "-m", "audio", "--model", tiny_model, "--text", "a dog")
+    assert "%" not in bindstream(*given).out
+    assert "a dog (cosine " in bindstream(*given).out
+    (file,) = json.loads(bindstream(*given, "--json").out)["files"]
+    assert "probability" not in file
+
+
+def test_if_no_file_can_be_read_it_failed(
+    bindstream: Command, sounds: list[Path], tiny_model: Path, tmp_path: Path
+) -> None:
+    given = ("-m", "audio", "--model", tiny_model, "--text", "a dog")
+    shown = bindstream("embed", sounds[2], tmp_path, *given)
+    assert shown.code == 1
+    assert "it is a folder" in shown.err
+
+
 @pytest.mark.parametrize(
     "args",
     [

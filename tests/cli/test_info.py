@@ -69,3 +69,12 @@ def test_a_model_that_is_not_there_is_named(bindstream: Command, name: str) -> N
     shown = bindstream("model", "info", name)
     assert shown.code == 1
     assert name in shown.err
+
+
+def test_a_checkpoint_is_no_model_and_what_makes_it_one_is_said(
+    bindstream: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "huge.pth").write_bytes(b"PK")
+    shown = bindstream("model", "info", tmp_path / "huge.pth")
+    assert shown.code == 1
+    assert "bindstream model import" in shown.err

@@ -192,3 +192,17 @@ def test_a_recording_that_is_broken_fails_the_run_or_its_part(
     assert process.returncode == code, said + err
     assert "ankle" in said
     assert "holds no readings" in said + err
+
+
+def test_a_run_whose_sensor_was_never_there_failed(tmp_path: Path, tiny_model: Path) -> None:
+    path = config_in(tmp_path, tiny_model, 8)
+    path.write_text(
+        path.read_text().replace(
+            "source: {kind: scene, length_s: 8, speed: 1}, modality: imu",
+            "source: {kind: imu, port: /dev/nowhere}",
+        )
+    )
+    process = start("run", path, "--seconds", "3")
+    said, err = process.communicate(timeout=90)
+    assert process.returncode == 1, said + err
+    assert "/dev/nowhere" in said

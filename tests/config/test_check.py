@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -409,3 +410,46 @@ def test_every_level_there_is_can_be_set(tmp_path: Path) -> None:
     assert set(GateConfig.model_fields) == {n for m in GATE_LEVELS.values() for n in m} | {
         "refresh_s"
     }
+
+
+def test_a_model_that_is_not_installed_is_a_problem(tmp_path: Path) -> None:
+    found = only_problem(tmp_path, GOOD + "model: {name: huge}\n")
+    assert (found.line, found.path) == (6, "model.name")
+    assert "installed: starter" in found.what
+
+
+def test_a_models_bare_name_may_be_a_folder_beside_the_file(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    (tmp_path / "huge").symlink_to(tiny_model)
+    assert problems_of(tmp_path, GOOD + "model: {name: huge}\n") == []
+    assert load_config(tmp_path / "config.yaml").model.name == str(tmp_path / "huge")
+
+
+def test_a_folder_that_is_no_model_is_a_problem(tmp_path: Path) -> None:
+    found = only_problem(tmp_path, GOOD + "model: {name: ./}\n")
+    assert found.path == "model.name"
+    assert "no model.json" in found.what
+
+
+def test_towers_that_the_model_lacks_are_named_where_they_are_needed(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    folder = tmp_path / "ears"
+    folder.mkdir()
+    card = json.loads((tiny_model / "model.json").read_text())
+    for absent in ("text", "vision"):
+        del card["towers"][absent]
+    (folder / "model.json").write_text(json.dumps(card))
+    text = GOOD + "model: {name: ears}\nqueries:\n  - text: a dog\n"
+    found = {problem.path: problem.what for problem in problems_of(tmp_path, text)}
+    assert set(found) == {"streams[0]", "queries"}
+    assert "no tower for vision" in found["streams[0]"]
+    assert "no tower for text" in found["queries"]
+
+
+@pytest.mark.parametrize("text", ["🔥", "...", "'- -'"])
+def test_a_query_without_a_word_is_a_problem(tmp_path: Path, text: str) -> None:
+    found = only_problem(tmp_path, GOOD + f"queries:\n  - {{id: x, text: {text}}}\n")
+    assert found.path == "queries[0].text"
+    assert "no word" in found.what

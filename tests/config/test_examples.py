@@ -8,6 +8,7 @@ import pytest
 
 from bindstream.config import check_config, load_config
 from bindstream.demo import demo_config
+from bindstream.models import load_model
 from bindstream.scene import CATALOGUE
 from bindstream.sources.scene import SceneOptions
 
@@ -17,6 +18,14 @@ CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_each_example_is_free_of_problems(path: Path) -> None:
     assert [str(problem) for problem in check_config(path)] == []
+
+
+def test_the_model_that_ships_knows_every_word_of_the_examples() -> None:
+    model = load_model("starter", modalities=["text"], device="cpu")
+    for path in CONFIGS:
+        for query in load_config(path).queries:
+            texts = (*query.text, *query.negatives)
+            assert [w for text in texts for w in model.unknown_words(text)] == [], path
 
 
 def test_there_is_one_for_each_use() -> None:

@@ -153,7 +153,14 @@ def test_queries_are_added_listed_and_removed_while_running(run: Supervisor) -> 
     assert added["id"] == "glass-breaking-loudly"
     assert "'loudly'" in added["warnings"][0]
     wait_for(run, lambda s: "glass-breaking-loudly" in s["match"]["queries"], 5)
-    with pytest.raises(BusError, match=r"no stream attic.*door0"):
+    with pytest.raises(BusError, match="a query 'glass-breaking-loudly' already"):
+        ask(run.control, {"op": "query.add", "query": {"text": "glass breaking loudly"}})
+    louder = {"id": "glass-breaking-loudly", "text": "glass", "on": 50}
+    ask(run.control, {"op": "query.add", "query": louder, "replace": True})
+    assert ask(run.control, {"op": "query.list"})["queries"][-1]["text"] == ["glass"]
+    with pytest.raises(BusError, match="no stream this query listens to is audio"):
+        ask(run.control, {"op": "query.add", "query": {"text": "a dog", "modalities": ["audio"]}})
+    with pytest.raises(BusError, match=r"no stream is named 'attic'.*door0"):
         ask(run.control, {"op": "query.add", "query": {"text": "a dog", "streams": ["attic"]}})
     with pytest.raises(BusError, match="off"):
         ask(run.control, {"op": "query.add", "query": {"text": "a", "on": 1, "off": 2}})
