@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -45,16 +46,20 @@ def in_house(config: Config, seed: int) -> Config:
     return config.model_copy(update={"streams": streams})
 
 
-def verdicts(config: Config, alerts: Iterable[Alert], start_ns: int) -> list[Verdict]:
+def verdicts(
+    config: Config, alerts: Iterable[Alert], start_ns: int, played_s: float = math.inf
+) -> list[Verdict]:
     """For each query named after a kind of event: what it found, missed and made up.
 
     Every stream of the configuration must perceive the same scene.
 
     Args:
         start_ns: capture time of the scene's beginning, UTC ns.
+        played_s: how much of the scene was played; what happens later is not missed.
     """
     scenes = [s.source for s in config.streams if isinstance(s.source, SceneOptions)]
-    events = scenes[0].script().events if scenes else ()
+    script = scenes[0].script().events if scenes else ()
+    events = [event for event in script if event.start_s < played_s]
     kinds = {}
     for query in config.queries:
         kind = query.id.replace("-", "_")

@@ -46,6 +46,13 @@ def test_without_alerts_everything_is_missed() -> None:
     assert all(verdict.missed and not verdict.found for verdict in verdicts(config, [], START_NS))
 
 
+def test_what_was_not_played_yet_is_not_missed() -> None:
+    config = load_config(demo_config())
+    judged = verdicts(config, [alert("doorbell", 22, 1)], START_NS, played_s=24)
+    happened = [event.start_s for verdict in judged for event in (*verdict.found, *verdict.missed)]
+    assert happened == [22]
+
+
 def test_a_demonstration_passes_if_most_is_found_little_false_and_every_sensor_helped() -> None:
     config = load_config(demo_config())
     (events,) = {stream.source.script().events for stream in config.streams}  # type: ignore[union-attr]

@@ -144,8 +144,7 @@ class _Scorer:
         cosines = (result.vectors @ self._vectors.T).mean(axis=0)
         shares = self._model.probability(self._modality, cosines)
         said["cosine"] = dict(zip(self._texts, cosines.tolist(), strict=True))
-        if len(self._texts) > 1:  # of one alone it says nothing
-            said["probability"] = dict(zip(self._texts, shares.tolist(), strict=True))
+        said["probability"] = dict(zip(self._texts, shares.tolist(), strict=True))
         return said
 
 
@@ -155,7 +154,9 @@ def _line(scored: dict[str, Any]) -> str:
     else:
         made_of = _counted(scored["windows"], "window")
     cosines: dict[str, float] = scored.get("cosine", {})
-    shares = {text: f"{share:.0%} " for text, share in scored.get("probability", {}).items()}
+    shares: dict[str, str] = {}
+    if len(cosines) > 1:  # of one text alone a share says nothing
+        shares = {text: f"{share:.0%} " for text, share in scored["probability"].items()}
     best_first = sorted(cosines.items(), key=lambda item: -item[1])
     answers = [f"{text} {shares.get(text, '')}(cosine {cos:.3f})" for text, cos in best_first]
     return f"{scored['file']}: {made_of}" + ("; " + ", ".join(answers) if answers else "")

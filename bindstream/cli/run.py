@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import threading
 import time
@@ -93,7 +94,8 @@ def demo(
         config = in_house(config, seed)
     ran = _run(config, seconds)
     alerts = list(ran.alerts)
-    judged = verdicts(config, alerts, ran.start_ns)
+    played_s = seconds or math.inf
+    judged = verdicts(config, alerts, ran.start_ns, played_s)
     out.print("\nHeld against what really happened:")
     out.print(verdicts_table(judged, config))
     for stream in config.streams:

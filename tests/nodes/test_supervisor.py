@@ -61,8 +61,20 @@ def wall(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def children() -> set[int]:
+    return {child.pid for child in psutil.Process().children(recursive=True)}
+
+
 @pytest.fixture(scope="module")
-def run(pictures: Path, wall: Path, tiny_model: Path) -> Iterator[Supervisor]:
+def not_of_the_run() -> set[int]:
+    """Processes that were there before: whatever other tests left, Python's own helpers."""
+    return children()
+
+
+@pytest.fixture(scope="module")
+def run(
+    not_of_the_run: set[int], pictures: Path, wall: Path, tiny_model: Path
+) -> Iterator[Supervisor]:
     made = config(pictures, tiny_model)
     source = {"kind": "camera", "folder": str(wall), "fps": 10, "loop": True}
     hall = {"name": "hall", "source": source, "window_s": 1, "hop_s": 0.25, "gate": True}
@@ -242,10 +254,12 @@ def test_a_killed_match_actor_comes_back_with_its_queries(run: Supervisor) -> No
     wait_for(run, lambda s: sum(s["match"]["embeddings"].values()) > 3, 10)
 
 
-def test_draining_settles_every_window_and_leaves_no_process_behind(run: Supervisor) -> None:
+def test_draining_settles_every_window_and_leaves_no_process_behind(
+    run: Supervisor, not_of_the_run: set[int]
+) -> None:
     streams = ("door0", "door1", "hall")
-    pids = [child.pid for child in psutil.Process().children(recursive=True)]
-    run.poll()
+    wait_for(run, going_on(run), 30)
+    pids = children() - not_of_the_run
     before = run.status()
     heard: dict[str, list[int]] = {name: [] for name in streams}
     with Subscriber(run.address, ["emb."]) as bus:
