@@ -6,10 +6,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import nodes  # noqa: F401  (sets Ray's environment before anything imports Ray)
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+# Where all has to pass, the same examples each time; elsewhere new ones, which find new faults.
+settings.register_profile("all", derandomize=True)
+if os.environ.get("BINDSTREAM_REQUIRE_SYSTEM"):
+    settings.load_profile("all")
 
 
 @pytest.fixture(scope="session")

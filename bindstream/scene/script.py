@@ -110,7 +110,7 @@ def random_script(seed: int, length_s: float) -> Script:
     start_s = QUIET_S
     while start_s < length_s:
         end_s = min(start_s + 80.0, length_s)
-        events += _round(rng, start_s, end_s)
+        events += _round(rng, start_s, end_s, _rested_s(events))
         start_s = end_s
     return Script(
         seed=seed,
@@ -119,13 +119,24 @@ def random_script(seed: int, length_s: float) -> Script:
     )
 
 
-def _round(rng: np.random.Generator, start_s: float, end_s: float) -> list[Event]:
+def _rested_s(events: Iterable[Event]) -> dict[ModalityName, float]:
+    """For each sensor that perceived something the time from which it may again."""
+    free_s: dict[ModalityName, float] = {}
+    for event in events:
+        for m in CATALOGUE[event.kind].modalities:
+            free_s[m] = max(free_s.get(m, 0.0), event.end_s + REST_S[m])
+    return free_s
+
+
+def _round(
+    rng: np.random.Generator, start_s: float, end_s: float, rested_s: Mapping[ModalityName, float]
+) -> list[Event]:
     """One round of events between two times: the fullest of several random attempts."""
     wanted = _some_kinds(rng)
     best: list[Event] = []
     for _ in range(_TRIES):
         rng.shuffle(wanted)
-        placed = _place(rng, wanted, start_s, end_s)
+        placed = _place(rng, wanted, start_s, end_s, rested_s)
         if len(placed) > len(best):
             best = placed
         if len(best) == len(wanted):
@@ -151,14 +162,18 @@ def _some_kinds(rng: np.random.Generator) -> list[str]:
 
 
 def _place(
-    rng: np.random.Generator, wanted: list[str], start_s: float, end_s: float
+    rng: np.random.Generator,
+    wanted: list[str],
+    start_s: float,
+    end_s: float,
+    rested_s: Mapping[ModalityName, float],
 ) -> list[Event]:
     """Puts kinds one after the other, each as soon as all sensors that perceive it have rested."""
-    free_s: dict[ModalityName, float] = {}
+    free_s = dict(rested_s)
     placed: list[Event] = []
     for name in wanted:
         kind = CATALOGUE[name]
-        earliest_s = max(free_s.get(m, start_s) for m in kind.modalities)
+        earliest_s = max(start_s, *(free_s.get(m, start_s) for m in kind.modalities))
         begin_s = round(earliest_s + rng.uniform(0, 14), 2)
         over_s = round(begin_s + rng.uniform(*kind.length_s), 2)
         if over_s + max(REST_S[m] for m in kind.modalities) / 2 > end_s:
