@@ -26,6 +26,7 @@ from typing import get_args
 import drawn
 import numpy as np
 import torch
+from arguments import some_of
 from memory import forget_peak, peak_bytes, resident_bytes
 
 from bindstream.models.cost import weight_bytes
@@ -114,12 +115,11 @@ def parsed(given: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", type=Path, metavar="DIR", help="a model directory")
-    parser.add_argument("--towers", default="audio,imu", help="some of them, comma-separated")
+    parser.add_argument(
+        "--towers", type=some_of(tuple(HUGE)), default=("audio", "imu"), metavar="A,B"
+    )
     parser.add_argument("--small", action="store_true", help="draw narrowed towers")
     arguments = parser.parse_args(given)
-    arguments.towers = arguments.towers.split(",")
-    if unknown := [name for name in arguments.towers if name not in HUGE]:
-        parser.error(f"--towers: {unknown[0]!r} is none of {', '.join(HUGE)}")
     if arguments.model is None and "text" in arguments.towers:
         parser.error("--towers: text needs its tokenizer: give a --model directory")
     return arguments

@@ -20,6 +20,7 @@ from pathlib import Path
 import drawn
 import numpy as np
 import torch
+from arguments import some_of
 from memory import peak_bytes
 from numpy.typing import NDArray
 
@@ -45,13 +46,11 @@ def main(given: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the vectors here (NPZ)")
-    parser.add_argument("--towers", default=",".join(ORDER), help="some of them, comma-separated")
+    parser.add_argument("--towers", type=some_of(ORDER), default=ORDER, metavar="A,B")
     parser.add_argument("--small", action="store_true", help="the narrowed architecture")
     parser.add_argument("--threads", type=int, help="of torch; its own choice if left out")
     arguments = parser.parse_args(given)
-    wanted = [name for name in ORDER if name in arguments.towers.split(",")]
-    if not wanted or set(arguments.towers.split(",")) - set(ORDER):
-        parser.error(f"--towers takes some of {','.join(ORDER)}, not {arguments.towers!r}")
+    wanted = [name for name in ORDER if name in arguments.towers]
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     begun, sizes = time.monotonic(), drawn.sizes(narrowed=arguments.small)

@@ -31,6 +31,7 @@ from typing import Any, get_args
 
 import drawn
 import torch
+from arguments import some_of
 from measuring import Bench
 from reference import published_code
 from torch import nn
@@ -134,18 +135,6 @@ def parsed(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=7, help="of which the median is taken")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     return parser.parse_args(given)
-
-
-def some_of(names: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
-    """Reads some of `names`, comma-separated."""
-
-    def read(given: str) -> tuple[str, ...]:
-        asked = given.split(",")
-        if unknown := [name for name in asked if name not in names]:
-            raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(names)}")
-        return tuple(asked)
-
-    return read
 
 
 def counts(given: str) -> tuple[int, ...]:

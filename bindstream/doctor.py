@@ -77,7 +77,8 @@ def examine(config: Config | None, ray: Callable[[], str] | None = None) -> Iter
     device = config.model.device if config else "auto"
     precision: Precision = config.model.precision if config else "auto"
     fix = "Install or copy the model again."
-    yield _tried(f"model {name}", lambda: _model(name, device, precision, _towers(config)), fix)
+    towers = config.towers if config else None  # all that the model has
+    yield _tried(f"model {name}", lambda: _model(name, device, precision, towers), fix)
     store_mb = config.ray.object_store_mb if config else 256
     yield _shared_memory(store_mb)
     if ray is not None:
@@ -156,14 +157,6 @@ def _torch() -> str:
     if len(devices) == 1:
         found.append("no CUDA")
     return "; ".join(found)
-
-
-def _towers(config: Config | None) -> list[ModalityName] | None:
-    """Those that the configuration needs; all of the model's (None) without one."""
-    if config is None:
-        return None
-    sensors: list[ModalityName] = sorted({stream.modality for stream in config.streams})
-    return [*sensors, "text"] if config.queries else sensors
 
 
 def _model(

@@ -36,11 +36,10 @@ class Pipeline:
     def __init__(self, config: Config | str | Path) -> None:
         self.config = config if isinstance(config, Config) else load_config(Path(config))
         self.clock = Clock.read()
-        modalities = sorted({s.modality for s in self.config.streams})
         model = self.config.model
         self.model = load_model(
             model.name,
-            modalities=(*modalities, "text") if self.config.queries else modalities,
+            modalities=self.config.towers,
             device=model.device,
             threads=model.threads,
             precision=model.precision,
@@ -51,7 +50,7 @@ class Pipeline:
         self._watch = Watch(
             {
                 modality: self.model.encode_text(phrases)
-                for modality in (modalities if self.config.queries else ())
+                for modality in (self.config.modalities if self.config.queries else ())
                 if (phrases := self.model.background(modality))
             }
         )

@@ -8,7 +8,6 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from bindstream.config import Config, QueryConfig, find_clashes
 from bindstream.control import Answer, ControlServer, Request
 from bindstream.errors import BindstreamError, ConfigError, ModelError
 from bindstream.matcher import Query
-from bindstream.records import ModalityName
 from nodes.cluster import reachable, start_ray, stop_ray
 from nodes.embed import EmbedHealth, EmbedNode
 from nodes.encoding import QueryEncoder
@@ -36,8 +34,7 @@ from nodes.wiring import Wiring
 ASK_S = 0.2
 """How long one actor may take to say its health before the next one is asked."""
 LOAD_S = 300.0
-"""How long the model may take to load, or the text tower to be read again: imagebind_huge lies on
-slow disks too."""
+"""How long the model may take to load: imagebind_huge lies on slow disks too."""
 COMPILE_S = 1200.0
 """How much longer it may take where its towers are compiled."""
 DRAIN_S = 2.0
@@ -103,10 +100,9 @@ class Supervisor:
         self._folder = Path(tempfile.mkdtemp(prefix="bindstream-"))
         start_ray(self.config.ray)
         clock = Clock.read()
-        modalities = sorted({s.modality for s in self.config.streams})
         inbound = reachable(self._broker.inbound)
         wiring = Wiring(clock, self._folder, inbound, self._broker.address, bus.keys)
-        self._start_embedders(wiring, modalities)
+        self._start_embedders(wiring)
         # The files of its sinks belong where the run was started.
         match = actor(MatchNode, here()).remote(wiring, self.config.sinks)
         self._match = self._watched("match", match)
@@ -114,7 +110,7 @@ class Supervisor:
             self._match.await_start()
         except RayError as error:
             raise BindstreamError(f"alerts cannot be watched for: {reason(error)}") from None
-        self._encoder = QueryEncoder(self._embedders[0], modalities)
+        self._encoder = QueryEncoder(self._embedders[0], self.config.modalities)
         for query in self.config.queries:
             self._queries[query.id], warnings = self._encoder.encode(query)
             self._warn(*warnings)
@@ -132,7 +128,7 @@ class Supervisor:
     def _watched(self, name: str, handle: Any, start_s: float = START_S) -> Watched[Any]:
         return Watched(name, handle, local=self.config.ray.address is None, start_s=start_s)
 
-    def _start_embedders(self, wiring: Wiring, modalities: Sequence[ModalityName]) -> None:
+    def _start_embedders(self, wiring: Wiring) -> None:
         model = self.config.model
         # A bus on loopback can be reached by no other node.
         only_here = is_loopback(self.config.bus.inbound)
@@ -141,8 +137,8 @@ class Supervisor:
             name = f"embed-{i}"
             options = {"num_gpus": model.num_gpus, "name": name, **(here() if only_here else {})}
             node = actor(EmbedNode, options, calls=EMBED_CALLS)
-            # The first one encodes queries. Without any it needs no text tower until one comes.
-            needed = (*modalities, "text") if i == 0 and self.config.queries else modalities
+            # The first one encodes queries; the others need no text tower.
+            needed = self.config.towers if i == 0 else self.config.modalities
             handle = node.remote(model, wiring, needed)
             start_s = LOAD_S + (COMPILE_S if model.compile else 0)
             self._embedders.append(self._watched(name, handle, start_s))
@@ -249,9 +245,10 @@ class Supervisor:
 
     def _add_query(self, query: object, replaces: bool) -> Answer:
         config = self._checked(query)
-        if config.id in self._queries and not replaces:
+        there = self._queries.get(config.id)
+        if there is not None and not replaces:
             raise ConfigError(
-                f"there is a query {config.id!r} already: {', '.join(self._texts(config.id))}.",
+                f"there is a query {config.id!r} already: {', '.join(there.config.text)}.",
                 fix="Give this one another id (--id), or replace that one (--replace).",
             )
         assert self._encoder is not None
@@ -267,9 +264,6 @@ class Supervisor:
                 assert self._match is not None
                 ray.get(self._match.handle.put.remote(encoded), timeout=10)
         return {"id": config.id, "text": list(config.text), "warnings": warnings}
-
-    def _texts(self, query_id: str) -> tuple[str, ...]:
-        return self._queries[query_id].config.text
 
     def _checked(self, query: object) -> QueryConfig:
         """A query from outside, held against the streams of this run."""

@@ -242,6 +242,16 @@ class Config(Section):
     queries: tuple[QueryConfig, ...] = ()
     sinks: tuple[SinkConfig, ...] = (TerminalSinkConfig(kind="terminal"),)
 
+    @property
+    def modalities(self) -> tuple[ModalityName, ...]:
+        """What its streams are of, each once."""
+        return tuple(sorted({stream.modality for stream in self.streams}))
+
+    @property
+    def towers(self) -> tuple[ModalityName, ...]:
+        """The towers it needs: those of its streams, and text's if there are queries."""
+        return (*self.modalities, "text") if self.queries else self.modalities
+
     @model_validator(mode="after")
     def _consistent(self) -> Config:
         clashes = find_clashes(enumerate(self.streams), enumerate(self.queries), ())

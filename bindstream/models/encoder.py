@@ -121,7 +121,7 @@ class Model:
             raise DataError("Text is encoded by encode_text.")
         tower = self._tower(modality)
         x = torch.from_numpy(_checked(modality, np.asarray(batch)))
-        dtype = dtype_of(self.precision[modality])
+        dtype = dtype_of(self._towers.settled[modality].precision)
         return self._vectors(modality, tower, x.to(self._device, dtype))
 
     @torch.inference_mode()
@@ -239,7 +239,7 @@ class Model:
             return np.zeros((0, self.dim), np.float32)
         vectors: NDArray[np.float32] = tower(x).float().cpu().numpy()
         if not np.isfinite(vectors).all():
-            precision = self.precision[modality]
+            precision = self._towers.settled[modality].precision
             raise ModelError(
                 f"The tower for {modality} answered with NaN in {precision}.",
                 where=f"{self.name} on {self._device}",

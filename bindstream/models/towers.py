@@ -76,7 +76,7 @@ class Towers:
             return
         _check_golden(self._directory / GOLDEN, self._spec, self._golden, modality)
         try:
-            self.settled[modality] = self._settle(modality, self._asked)
+            self.settled[modality] = self._settle(modality)
         except ModelError:
             self.release(modality)
             raise
@@ -105,9 +105,9 @@ class Towers:
         if self._in_memory.pop(modality, None) is not None:
             give_back_memory()
 
-    def _settle(self, modality: ModalityName, asked: Precision) -> Settled:
+    def _settle(self, modality: ModalityName) -> Settled:
         flags, device = cpu_flags(), self._device.type
-        choice = choose(asked, device, flags)
+        choice = choose(self._asked, device, flags)
         failed: list[str] = []
         for precision in (choice.precision, *fallbacks(choice.precision, device, flags)):
             self._in_memory.pop(modality, None)
@@ -132,7 +132,7 @@ class Towers:
             return Settled(precision, choice.reason, choice.warning, cosine)
         # Where nothing was asked for, the second choice is as good as the first.
         reason = "; ".join(failed)
-        warning = "" if asked == "auto" else f"computes in {precision}: {reason}"
+        warning = "" if self._asked == "auto" else f"computes in {precision}: {reason}"
         return Settled(precision, reason, warning, cosine)
 
     def _try(self, modality: ModalityName, precision: Arithmetic) -> float:
@@ -207,8 +207,7 @@ def _version(path: Path) -> tuple[int, ...]:
 def give_back_memory() -> None:
     """Give memory that was freed back to the system.
 
-    glibc keeps freed blocks for later, up to all of a tower's smaller weights and activations: 80
-    to 140 MB after audio and IMU of imagebind_huge, as `bench/loading.py` prints.
+    glibc keeps freed blocks for later, up to all of a tower's smaller weights and activations.
     """
     torch.cuda.empty_cache()  # does nothing where CUDA is not in use
     if sys.platform == "linux":

@@ -19,12 +19,6 @@ from tests.models import narrow
 IMU = {"modality": "imu", "width": 32, "blocks": 2, "heads": 4, "dim": narrow.DIM}
 
 
-@pytest.fixture
-def saved(tmp_path) -> Path:
-    narrow.save(tmp_path / "narrow")
-    return tmp_path / "narrow"
-
-
 # The system does not let anyone read it, root neither.
 UNREADABLE = Path("/proc/self/mem")
 needs_unreadable = pytest.mark.skipif(sys.platform != "linux", reason=f"reads {UNREADABLE}")

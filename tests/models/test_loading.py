@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gc
 import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -23,20 +22,6 @@ from tests.models import narrow
 
 MAPS = Path("/proc/self/maps")
 needs_maps = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/maps")
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory) -> Path:
-    """A narrow model that tests do not change."""
-    directory = tmp_path_factory.mktemp("model")
-    narrow.save(directory)
-    return directory
-
-
-@pytest.fixture
-def saved(kept, tmp_path) -> Path:
-    """Another that they may."""
-    return shutil.copytree(kept, tmp_path / "narrow")
 
 
 def save_as(directory: Path, dtype: str) -> ModelSpec:

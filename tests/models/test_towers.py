@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gc
-import shutil
 import sys
 from pathlib import Path
 
@@ -22,20 +21,6 @@ TEXTS = ["a dog barking", "glass breaking"]
 PLAIN = frozenset({"sse2", "avx2"})
 WITH_BFLOAT16 = PLAIN | {"avx512_bf16"}
 OUT_OF_REACH = 1.1
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory) -> Path:
-    """A narrow model that tests do not change."""
-    directory = tmp_path_factory.mktemp("model")
-    narrow.save(directory)
-    return directory
-
-
-@pytest.fixture
-def saved(kept, tmp_path) -> Path:
-    """Another that they may."""
-    return shutil.copytree(kept, tmp_path / "narrow")
 
 
 @pytest.fixture

@@ -12,21 +12,17 @@ from bindstream.modalities import MODALITIES
 from bindstream.models.published.imagebind import IMAGEBIND
 from bindstream.models.published.layout import Layout
 from bindstream.models.published.openclip import OPENCLIP
-from bindstream.models.sizes import TowerConfig
+from bindstream.models.sizes import HUGE, TowerConfig
 from bindstream.records import ModalityName
 
-TEXT = {"vocabulary": 49408, "end_id": 49407}
-NARROW: dict[ModalityName, TowerConfig] = {
-    modality: TowerConfig(
-        modality=modality,
-        width=32,
-        blocks=2,
-        heads=4,
-        dim=24,
-        **(TEXT if modality == "text" else {}),
-    )
-    for modality in MODALITIES
-}
+
+def narrowed(width: int, dim: int) -> dict[ModalityName, TowerConfig]:
+    """The published towers, but of this width and dimension, with two blocks of four heads."""
+    size = {"width": width, "blocks": 2, "heads": 4, "dim": dim}
+    return {modality: HUGE[modality].model_copy(update=size) for modality in MODALITIES}
+
+
+NARROW = narrowed(width=32, dim=24)
 SCALES = {"audio": 20.0, "depth": 5.0, "thermal": 10.0, "imu": 5.0, "text": 1 / 0.07}
 
 

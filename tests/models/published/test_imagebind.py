@@ -9,21 +9,12 @@ import torch
 from bindstream.models import load_model
 from bindstream.models.published.imagebind import IMAGEBIND
 from bindstream.models.published.importing import import_checkpoints
-from bindstream.models.sizes import HUGE, TowerConfig
+from bindstream.models.sizes import HUGE
 from tests import parity
+from tests.models.published.checkpoints import narrowed
 
 SENSORS = ("vision", "audio", "thermal", "depth", "imu")
-SMALL = {
-    modality: TowerConfig(
-        modality=modality,
-        width=64,
-        blocks=2,
-        heads=4,
-        dim=32,
-        **({"vocabulary": 49408, "end_id": 49407} if modality == "text" else {}),
-    )
-    for modality in HUGE
-}
+SMALL = narrowed(width=64, dim=32)
 
 
 def table(configs: dict) -> dict[str, list[int]]:
