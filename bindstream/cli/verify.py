@@ -12,9 +12,9 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
-from typer.core import TyperCommand
 
 from bindstream.cli.app import FAILED, out
+from bindstream.cli.listing import listing
 from bindstream.cli.model import model_app
 from bindstream.cli.model_options import DeviceOption, PrecisionOption, warn_of
 from bindstream.errors import ConfigError, DataError, ModelError
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from bindstream.models.encoder import Model
     from bindstream.models.verify import Comparison
 
-_LISTS = ("--images", "--sounds")
 _PLACE = (
     "The published dog_image.jpg, car_image.jpg, bird_image.jpg and dog_audio.wav, car_audio.wav, "
     "bird_audio.wav lie under .assets in the repository facebookresearch/ImageBind."
@@ -51,27 +50,7 @@ Examples:
 """
 
 
-class _Listing(TyperCommand):
-    """A command whose `_LISTS` options take all arguments up to the next option."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, _spread(args))
-
-
-def _spread(args: Sequence[str]) -> list[str]:
-    """`--images a b` as `--images a --images b`, which is how click takes lists."""
-    spread: list[str] = []
-    option = ""
-    for arg in args:
-        if arg.startswith("-"):
-            option = arg if arg in _LISTS else ""
-            spread += [] if option else [arg]
-        else:
-            spread += [option, arg] if option else [arg]
-    return spread
-
-
-@model_app.command(help=_HELP, cls=_Listing)
+@model_app.command(help=_HELP, cls=listing("--images", "--sounds"))
 def verify(
     model: Annotated[str, typer.Argument(metavar="DIR", help="A model's directory or name.")],
     images: Annotated[

@@ -9,7 +9,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import Module
 
-from bindstream.cli.verify import _spread
 from bindstream.models import towers
 from bindstream.models.directory import CARD, GOLDEN, digest
 from bindstream.models.golden import golden_vectors
@@ -191,10 +190,3 @@ def test_the_starter_can_be_asked_by_its_name(bindstream: Command, things: align
     assert shown.code in (0, 1)  # what it makes of coloured noise is its own affair
     assert "vision x audio" in shown.out
     assert "ImageBind's only" in shown.out
-
-
-def test_a_list_of_files_ends_with_the_next_option() -> None:
-    spread = _spread(["m", "--images", "a", "b", "--text", "A dog.", "--sounds", "c", "--json"])
-    assert spread[:5] == ["m", "--images", "a", "--images", "b"]
-    assert spread[5:] == ["--text", "A dog.", "--sounds", "c", "--json"]
-    assert _spread(["--images=a", "m"]) == ["--images=a", "m"]
