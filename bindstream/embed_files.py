@@ -77,12 +77,34 @@ def embed_files(
     Raises:
         MissingPackageError: a library that reads such files is not installed.
     """
+    read = file_views if average else file_inputs
+    inputs = ((file, read(modality, file)) for file in files)
+    return embed_inputs(encoder, modality, inputs, batch, average=average)
+
+
+def embed_inputs(
+    encoder: Encoder,
+    modality: ModalityName,
+    inputs: Iterable[tuple[Path, Iterable[Inputs]]],
+    batch: int = BATCH,
+    *,
+    average: bool = False,
+) -> Iterator[FileVectors | FileError]:
+    """As `embed_files`, of model inputs that were made otherwise: of a part of a file, say.
+
+    Args:
+        inputs: files, and for each the model inputs of it one by one; what goes wrong while they
+            are made is the file's error.
+
+    Raises:
+        MissingPackageError: a library that reads such files is not installed.
+    """
     waiting: list[_Pending] = []
     rows: list[tuple[_Pending, Inputs]] = []
-    for file in files:
+    for file, made in inputs:
         pending = _Pending(file)
         waiting.append(pending)
-        for row in _rows_of(pending, modality, average):
+        for row in _rows_of(pending, made):
             rows.append((pending, row))
             if len(rows) == batch:
                 _encode(encoder, modality, rows)
@@ -93,12 +115,11 @@ def embed_files(
     yield from (pending.result(average) for pending in waiting)
 
 
-def _rows_of(pending: _Pending, modality: ModalityName, average: bool) -> Iterator[Inputs]:
+def _rows_of(pending: _Pending, made: Iterable[Inputs]) -> Iterator[Inputs]:
     """The file's model inputs; then, `pending` says how many there were, or what went wrong."""
-    read = file_views if average else file_inputs
     count = 0
     try:
-        for row in read(modality, pending.file):
+        for row in made:
             count += 1
             yield row
     except MissingPackageError:

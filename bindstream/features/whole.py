@@ -19,6 +19,7 @@ from bindstream.features.audio import (
 )
 from bindstream.features.depth import depth_image
 from bindstream.features.imu import resample
+from bindstream.features.sound_track import CONTAINERS, sound_track
 from bindstream.features.thermal import GainControl, thermal_image
 from bindstream.features.vision import clip, still_clip
 from bindstream.modalities import MODALITIES
@@ -83,12 +84,22 @@ def read_sound(path: str | Path) -> NDArray[np.float32]:
 
 
 def read_channels(path: str | Path) -> tuple[NDArray[np.float32], int]:
-    """A sound file as it is: (n, channels) float32 in [-1, 1] and its rate in Hz.
+    """A sound file, or a video's sound track, as it is: (n, channels) float32 and its rate in Hz.
 
     Raises:
         DataError: the file cannot be read, or states a rate that is none (see `check_rate`).
-        MissingPackageError: soundfile is not installed.
+        MissingPackageError: soundfile, or PyAV for videos, is not installed.
     """
+    in_container = Path(path).suffix.lower() in CONTAINERS
+    wave, rate_hz = sound_track(Path(path)) if in_container else _decoded(path)
+    try:
+        check_rate(rate_hz)
+    except DataError as error:
+        raise DataError(error.what, where=str(path), fix=error.fix) from error
+    return wave, rate_hz
+
+
+def _decoded(path: str | Path) -> tuple[NDArray[np.float32], int]:
     try:
         import soundfile
     except ImportError as error:
@@ -101,10 +112,6 @@ def read_channels(path: str | Path) -> tuple[NDArray[np.float32], int]:
             where=str(path),
             fix="Give a WAV, FLAC, Ogg or MP3 file.",
         ) from error
-    try:
-        check_rate(int(rate_hz))
-    except DataError as error:
-        raise DataError(error.what, where=str(path), fix=error.fix) from error
     return wave, int(rate_hz)
 
 

@@ -17,6 +17,7 @@ TORCH_ROOMS = ("bindstream.models", "bindstream.training", "bindstream.doctor")
 OPTIONAL = {
     "av",
     "cv2",
+    "h5py",
     "kaldi_native_fbank",
     "matplotlib",
     "psutil",
