@@ -1,0 +1,1 @@
+"""Training towers against frozen anchors: windows, augmentation, recipe, trainer, curve."""

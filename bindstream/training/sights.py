@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bindstream.errors import MissingPackageError
-from bindstream.features.depth import disparity
-from bindstream.features.thermal import GainControl
 from bindstream.features.vision import MEAN, SIDE, STD
+from bindstream.modalities import MODALITIES
 from bindstream.records import ModalityName
-from bindstream.scene.catalogue import kinds_of
-from bindstream.scene.examples import example
-from bindstream.scene.seeds import rng_for
-from bindstream.training.manifest import Entry
-from bindstream.training.phrases import BACKGROUND_OF
 
 Labels = frozenset[str]
-KEPT_SIDE = 144  # px: short side at which rendered clips are kept
+Box = tuple[str, float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -35,74 +30,51 @@ class Sight:
     frames: NDArray[np.uint8]
     labels: Labels
     is_scene: bool
-    boxes: tuple[tuple[str, float, float, float, float], ...] = ()
+    boxes: tuple[Box, ...] = ()
 
 
-def recorded(entries: Sequence[Entry]) -> list[Sight]:
-    """A sight a file, colour for vision, grey for thermal."""
-    mode = {"vision": "RGB", "thermal": "L"}
-    found = []
-    for entry in entries:
-        with Image.open(entry.path) as image:
-            frame = np.asarray(image.convert(mode[entry.modality]))
-        frame = frame.reshape(1, *frame.shape[:2], -1)
-        found.append(Sight(frame, entry.concepts, False, entry.boxes))
-    return found
-
-
-def rendered(modality: ModalityName, count: int, part: str) -> list[Sight]:
-    """`count` windows of each kind of event and four times as many of none."""
-    found = []
-    for kind in (*kinds_of(modality), None):
-        for index in range(count if kind else 4 * count):
-            rng = rng_for(index, part, kind or "nothing", modality)
-            frames = _kept(modality, np.asarray(example(modality, kind, rng)))
-            found.append(Sight(frames, frozenset({kind or BACKGROUND_OF[modality]}), True))
-    return found
-
-
-def _kept(modality: ModalityName, window: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """The window's frames as 8-bit grey or colour."""
-    if modality == "vision":
-        size = (KEPT_SIDE * window.shape[2] // window.shape[1], KEPT_SIDE)
-        small = [_cv2().resize(f, size, interpolation=_cv2().INTER_AREA) for f in window]
-        return np.stack(small)
-    frame = np.asarray(window[0], np.float32)
-    grey = GainControl().push(frame, 0) if modality == "thermal" else disparity(frame)
-    return np.round(grey * 255).astype(np.uint8)[None, :, :, None]
+def read_sight(
+    modality: ModalityName, path: Path, labels: Labels, boxes: tuple[Box, ...] = ()
+) -> Sight:
+    """A picture: in colour for vision, else grey."""
+    with Image.open(path) as image:
+        frame = np.asarray(image.convert("RGB" if modality == "vision" else "L"))
+    return Sight(frame.reshape(1, *frame.shape[:2], -1), labels, False, boxes)
 
 
 class SightBatches:
-    """Random training windows of one picture-like modality."""
+    """Random training windows of one picture-like modality; `nothing` is what empty tiles show."""
 
-    def __init__(self, modality: ModalityName, sights: Sequence[Sight]) -> None:
+    def __init__(
+        self, modality: ModalityName, sights: Sequence[Sight], nothing: Labels = frozenset()
+    ) -> None:
         self._modality = modality
-        self._nothing = BACKGROUND_OF[modality]
+        self._nothing = nothing
         self._real = _by_label([s for s in sights if not s.is_scene])
         self._scenes = _by_label([s for s in sights if s.is_scene])
         self._real_share = 0.0
         if self._real:
-            self._real_share = 0.4
+            self._real_share = 0.6 if modality == "vision" else 0.5
             weights = np.array([len(found) ** 0.5 for found in self._real.values()])
             self._weights = weights / weights.sum()
 
     def batch(self, n: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], list[Labels]]:
         """Model inputs, (n, 3, 2, 224, 224) or (n, 1, 224, 224) float32, and what they show."""
-        rows, labels = [], []
-        for _ in range(n):
+        out = np.empty((n, *MODALITIES[self._modality].model_input), np.float32)
+        labels = []
+        for row in out:
             sight = self._pick(rng)
+            shown = sight.labels
             if self._modality == "vision":
-                rows.append(_clip(sight, rng))
-                labels.append(sight.labels)
+                _clip(sight, rng, row)
             elif sight.is_scene:
                 frame = _crop(sight.frames, _near(sight.frames, rng), rng)[0]
-                rows.append(_grey(frame, rng, aerial=False))
-                labels.append(sight.labels)
+                row[:] = _grey(frame, rng, aerial=False)
             else:
                 tile, shown = self._tile(sight, rng)
-                rows.append(_grey(tile, rng, aerial=True))
-                labels.append(shown)
-        return np.stack(rows), labels
+                row[:] = _grey(tile, rng, aerial=True)
+            labels.append(shown)
+        return out, labels
 
     def _pick(self, rng: np.random.Generator) -> Sight:
         if rng.random() < self._real_share:
@@ -111,19 +83,28 @@ class SightBatches:
         else:
             names = list(self._scenes)
             name = names[int(rng.integers(len(names)))]
-            found = self._scenes[self._nothing if rng.random() < 0.3 else name]
+            if rng.random() < 0.3 and self._nothing <= set(names):
+                name = next(iter(self._nothing), name)
+            found = self._scenes[name]
         return found[int(rng.integers(len(found)))]
 
     def _tile(self, sight: Sight, rng: np.random.Generator) -> tuple[NDArray[np.uint8], Labels]:
-        """A square part of an aerial frame, around one of its objects two times in three."""
+        """A square part of an aerial frame: cut tight around an object, or wide, or anywhere."""
         height, width = sight.frames.shape[1:3]
-        side = int(rng.uniform(0.2, 1.0) ** 1.0 * min(height, width))
+        side = int(rng.uniform(0.2, 1.0) * min(height, width))
         x, y = rng.uniform(0, width), rng.uniform(0, height)
-        if sight.boxes and rng.random() < 0.7:
-            _, x, y, w, h = sight.boxes[int(rng.integers(len(sight.boxes)))]
-            side = max(side, int(1.5 * max(w, h)), 24)
-            x, y = x + rng.uniform(-0.3, 0.3) * side, y + rng.uniform(-0.3, 0.3) * side
-        side = min(max(side, 48), height, width)
+        draw, only = rng.random(), ""
+        if sight.boxes and draw < 0.9:
+            only, x, y, w, h = self._box(sight, rng)
+            most = max(w, h)
+            # Two in three are crops of one object, as a detector would hand them over.
+            around = rng.uniform(1.0, 2.2) if draw < 0.6 else rng.uniform(2.2, 6.0)
+            side, slack = max(round(most * around), 8), max(around - 1.0, 0.1) * 0.3 * most
+            if draw < 0.08:
+                side = max(round(min(w, h)), 6)  # the middle of a box that is not square
+            x, y = x + rng.uniform(-slack, slack), y + rng.uniform(-slack, slack)
+            only = only if draw < 0.6 else ""
+        side = min(side, height, width)
         left = int(np.clip(x - side / 2, 0, width - side))
         top = int(np.clip(y - side / 2, 0, height - side))
         shown = frozenset(
@@ -132,7 +113,14 @@ class SightBatches:
             if left <= bx < left + side and top <= by < top + side
         )
         tile = sight.frames[0, top : top + side, left : left + side]
-        return _resized(tile), shown or frozenset({self._nothing})
+        return _resized(tile), frozenset({only}) if only else shown or self._nothing
+
+    def _box(self, sight: Sight, rng: np.random.Generator) -> Box:
+        """One of a frame's boxes: first its kind is drawn, rare ones as often as common ones."""
+        names = sorted({box[0] for box in sight.boxes})
+        name = names[int(rng.integers(len(names)))]
+        boxes = [box for box in sight.boxes if box[0] == name]
+        return boxes[int(rng.integers(len(boxes)))]
 
 
 def _by_label(sights: Sequence[Sight]) -> dict[str, list[Sight]]:
@@ -173,25 +161,53 @@ def _crop(
     return np.stack([_resized(frame) for frame in part])
 
 
+def _askew(frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A random part of a picture at 224 × 224: mirrored, turned and sheared by a few degrees."""
+    left, top, w, h = _any(frames, rng)
+    turn, shear = 0.0, 0.0
+    if rng.random() < 0.4:
+        turn, shear = rng.normal(0, 0.15), rng.normal(0, 0.12)
+    mirror = -1.0 if rng.random() < 0.5 else 1.0
+    scale = np.diag([mirror * w, h]) / SIDE
+    slant = np.array([[1, shear], [0, 1]])
+    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    linear = rotation @ slant @ scale
+    centre = np.array([left + w / 2, top + h / 2])
+    matrix = np.concatenate([linear, (centre - linear @ [SIDE / 2, SIDE / 2])[:, None]], 1)
+    cv2 = _cv2()
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.stack(
+        [
+            cv2.warpAffine(f, matrix, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+            for f in frames
+        ]
+    )
+
+
 def _resized(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    sized = _cv2().resize(np.ascontiguousarray(frame), (SIDE, SIDE))
+    cv2 = _cv2()
+    way = cv2.INTER_CUBIC if frame.shape[0] < 64 else cv2.INTER_LINEAR
+    sized = cv2.resize(np.ascontiguousarray(frame), (SIDE, SIDE), interpolation=way)
     return np.asarray(sized.reshape(SIDE, SIDE, -1))
 
 
-def _clip(sight: Sight, rng: np.random.Generator) -> NDArray[np.float32]:
-    box = _near(sight.frames, rng) if sight.is_scene else _any(sight.frames, rng)
-    if not sight.is_scene and rng.random() < 0.15:
-        box = (0, 0, *sight.frames.shape[2:0:-1])
-    frames = _crop(sight.frames, box, rng)
+def _clip(sight: Sight, rng: np.random.Generator, out: NDArray[np.float32]) -> None:
+    """Fills `out`, (3, 2, 224, 224), with the frames or with a still seen twice."""
+    if sight.is_scene:
+        frames = _crop(sight.frames, _near(sight.frames, rng), rng)
+    else:
+        frames = _askew(sight.frames, rng)
     spread = 0.15 if sight.is_scene else 0.3
     gain = rng.uniform(1 - spread, 1 + spread) * rng.uniform(1 - spread / 3, 1 + spread / 3, 3)
     shift = rng.uniform(-40, 40) * spread
     # Every grey level's jittered and normalised value, looked up: four times faster than floats.
     levels = np.clip(np.arange(256)[:, None] * gain + shift, 0, 255) / 255
     table = ((levels - MEAN) / STD).astype(np.float32)
+    if not sight.is_scene and rng.random() < 0.25:  # part of it covered
+        y, x, a, b = (int(v) for v in rng.uniform([0, 0, 30, 30], [180, 180, 90, 90]))
+        frames[:, y : y + a, x : x + b] = rng.integers(256, size=3)
     if not sight.is_scene and rng.random() < 0.1:
         frames = np.repeat(frames.mean(-1, keepdims=True).astype(np.uint8), 3, axis=-1)
-    out = np.empty((3, 2, SIDE, SIDE), np.float32)
     for channel in range(3):
         out[channel, : len(frames)] = table[frames[..., channel], channel]
     if len(frames) == 1:
@@ -200,7 +216,6 @@ def _clip(sight: Sight, rng: np.random.Generator) -> NDArray[np.float32]:
             out[:, 1] = np.roll(out[:, 0], rng.integers(-6, 7, 2), axis=(1, 2))
     if rng.random() < 0.4:  # a sensor that is noisy
         out += rng.standard_normal(out.shape[1:], np.float32) * np.float32(rng.uniform(0, 0.15))
-    return out
 
 
 def _grey(frame: NDArray[np.uint8], rng: np.random.Generator, aerial: bool) -> NDArray[np.float32]:
@@ -208,8 +223,11 @@ def _grey(frame: NDArray[np.uint8], rng: np.random.Generator, aerial: bool) -> N
     grey = frame[..., 0].astype(np.float32) / np.float32(255)
     if aerial:
         grey = np.rot90(grey, int(rng.integers(4)))
-        low, high = np.percentile(grey, (1, 99))
-        grey = (grey - low) / max(float(high - low), 0.15)
+        if rng.random() < 0.7:  # gain control, of the tile or of a frame that it is part of
+            low, high = np.percentile(grey, (1, 99))
+            share = rng.uniform(0, 0.6) if rng.random() < 0.5 else 0.0
+            low, high = low * (1 - share), high + (1 - high) * share
+            grey = (grey - low) / max(float(high - low), 0.05)
     grey = (grey - 0.5) * np.float32(rng.uniform(0.85, 1.15)) + np.float32(
         0.5 + rng.uniform(-0.06, 0.06)
     )

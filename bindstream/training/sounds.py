@@ -6,7 +6,7 @@ is a hundred times cheaper than on the waveform and differs from it by phase alo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,12 +17,6 @@ from numpy.typing import NDArray
 
 from bindstream.errors import DataError, MissingPackageError
 from bindstream.features.audio import BINS, FRAMES, MEAN, RATE_HZ, STD, filterbank
-from bindstream.scene.catalogue import CATALOGUE, kinds_of
-from bindstream.scene.script import Event, Script
-from bindstream.scene.seeds import rng_for
-from bindstream.scene.world import Renderer
-from bindstream.training.manifest import Entry
-from bindstream.training.phrases import BACKGROUND_OF
 
 Mel = NDArray[np.float32]
 Labels = frozenset[str]
@@ -31,7 +25,6 @@ WINDOW = 198  # frames that 2 s give; the rest of the 204 is padding
 HOP = 160  # samples a frame
 FLOOR = float(np.log(np.finfo(np.float32).eps))  # Kaldi's log of nothing
 DB = float(np.log(10) / 10)  # one decibel in the natural logarithm of power
-ROOM = BACKGROUND_OF["audio"]
 
 
 @dataclass(frozen=True)
@@ -74,38 +67,11 @@ def mel_frames(wave: NDArray[np.float32]) -> Mel:
     return np.concatenate(found) if found else np.full((1, BINS), FLOOR, np.float32)
 
 
-def recorded(entries: Sequence[Entry]) -> Iterator[Piece]:
-    """A piece a recording; active is what lies within 30 dB of its loudest frames."""
-    for entry in entries:
-        mel = mel_frames(read_sound(entry.path))
-        energy = loudness(mel)
-        active = energy > np.percentile(energy, 98) - 30 * DB
-        yield Piece(mel.astype(np.float16), active, entry.concepts)
-
-
-def rendered(count: int, part: str) -> Iterator[Piece]:
-    """`count` scenes of each kind of event and of none, from seeds that belong to `part` alone."""
-    for kind in (*kinds_of("audio"), None):
-        for index in range(count):
-            rng = rng_for(index, part, kind or "nothing", "sound")
-            yield _scene(kind, rng)
-
-
-def _scene(kind: str | None, rng: np.random.Generator) -> Piece:
-    start_s, length_s = 1.5, 5.0
-    events: tuple[Event, ...] = ()
-    if kind is not None:
-        length_s = float(rng.uniform(*CATALOGUE[kind].length_s))
-        events = (Event(kind=kind, start_s=start_s, end_s=start_s + min(length_s, 6.0)),)
-    script = Script(seed=int(rng.integers(1 << 40)), length_s=10.0, events=events)
-    mel = mel_frames(Renderer(script).sound(0.0, RATE_HZ * (5 if kind is None else 9)))
-    active = np.zeros(len(mel), bool)
-    if kind is None:
-        active[:] = True
-        return Piece(mel.astype(np.float16), active, frozenset({ROOM}))
-    core_s = CATALOGUE[kind].core_s or length_s
-    active[int(start_s * 100) : int((start_s + min(core_s, length_s)) * 100)] = True
-    return Piece(mel.astype(np.float16), active, frozenset({kind}))
+def read_piece(path: Path, labels: Labels) -> Piece:
+    """A recording; active is what lies within 30 dB of its loudest frames."""
+    mel = mel_frames(read_sound(path))
+    energy = loudness(mel)
+    return Piece(mel.astype(np.float16), energy > np.percentile(energy, 98) - 30 * DB, labels)
 
 
 def loudness(mel: Mel) -> NDArray[np.float32]:
@@ -116,13 +82,20 @@ def loudness(mel: Mel) -> NDArray[np.float32]:
 class SoundBatches:
     """Random training windows of sound; `batch` gives inputs and what they show."""
 
-    def __init__(self, real: Sequence[Piece], scenes: Sequence[Piece]) -> None:
-        self._real = _by_label([p for p in real if p.labels != {ROOM}])
+    def __init__(
+        self,
+        real: Sequence[Piece],
+        scenes: Sequence[Piece] = (),
+        nothing: Labels = frozenset(),
+        finer: Collection[str] = (),
+    ) -> None:
+        self._nothing = nothing
+        self._real = _by_label([p for p in real if p.labels != nothing], finer)
         # A concept with few recordings comes up less often, so that it is not learned by heart.
         weights = np.array([min(len(found), 25) ** 0.9 for found in self._real.values()])
         self._real_share = weights / weights.sum()
-        self._scenes = _by_label([p for p in scenes if p.labels != {ROOM}])
-        self._rooms = [p for p in (*real, *scenes) if p.labels == {ROOM}]
+        self._scenes = _by_label([p for p in scenes if p.labels != nothing], finer)
+        self._rooms = [p for p in (*real, *scenes) if p.labels == nothing]
 
     def batch(self, n: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], list[Labels]]:
         """(n, 1, 128, 204) float32 model inputs, and the concepts that each shows."""
@@ -141,21 +114,21 @@ class SoundBatches:
     def _window(self, rng: np.random.Generator) -> tuple[Mel, Labels]:
         room = self._room(rng)
         draw = rng.random()
-        if draw < 0.2:
-            return room, frozenset({ROOM})
-        if draw < 0.5:  # rendered scenes bring their own room
+        if draw < 0.15:
+            return room, self._nothing
+        if draw < 0.35:  # rendered scenes bring their own room
             names = list(self._scenes)
             found = self._scenes[names[int(rng.integers(len(names)))]]
             piece = found[int(rng.integers(len(found)))]
             if rng.random() < 0.12:  # before the event, in the same room
-                return piece.mel[_repeat(149, rng)].astype(np.float32), frozenset({ROOM})
+                return piece.mel[_repeat(149, rng)].astype(np.float32), self._nothing
             mel = _crop(piece, rng)
             if rng.random() < 0.3:
                 mel = _sum(mel, room - rng.uniform(0, 15) * DB)
             return mel + rng.uniform(-12, 6) * DB, piece.labels
         first = self._recording(rng)
         mel, shown = self._event(first, rng), first.labels
-        if rng.random() < 0.12:  # two things at once
+        if rng.random() < 0.2:  # two things at once
             other = self._recording(rng)
             mel = _sum(mel, self._event(other, rng) + rng.uniform(-6, 0) * DB)
             shown = shown | other.labels
@@ -203,10 +176,10 @@ def noise(rng: np.random.Generator) -> Mel:
     return ripple + (level + knots + tilt).astype(np.float32) + drift[:, None].astype(np.float32)
 
 
-def _by_label(pieces: Sequence[Piece]) -> dict[str, list[Piece]]:
+def _by_label(pieces: Sequence[Piece], finer: Collection[str]) -> dict[str, list[Piece]]:
     found: dict[str, list[Piece]] = {}
     for piece in pieces:
-        for name in piece.labels:
+        for name in piece.labels - {*finer}:
             found.setdefault(name, []).append(piece)
     return found
 

@@ -1,4 +1,4 @@
-"""Where a sensor's tower starts from: filters and places that real windows suggest."""
+"""Where a tower starts from: filters and places that real windows suggest, trained attention."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bindstream.models.imagebind import Tower
+from bindstream.models.imagebind import Attention, Tower
+
+
+def begin(tower: Tower, x: NDArray[np.float32]) -> None:
+    """Starts a tower from windows `x`, (n, *model_input): its stem, its places, its attention."""
+    whiten_stem(tower, x)
+    mimic_trained_attention(tower)
 
 
 def whiten_stem(tower: Tower, x: NDArray[np.float32]) -> None:
@@ -34,6 +40,31 @@ def whiten_stem(tower: Tower, x: NDArray[np.float32]) -> None:
         found = _principal(patches, still)
         weight[: len(found)] = found.reshape(-1, *weight.shape[1:])
         tower.pos_embed[:, 1:] = 0.1 * _waves(config.patches, config.width, config.modality)
+
+
+def mimic_trained_attention(tower: Tower) -> None:
+    """Starts attention as it looks in trained transformers (Trockman & Kolter, arXiv 2305.09828).
+
+    Tokens look at those like them (queries times keys near +0.7 I), and what they bring is taken
+    off (values times projection near -0.4 I). Small data does not teach a transformer this.
+    """
+    width, heads = tower.config.width, tower.config.heads
+    size, eye = width // heads, torch.eye(width)
+    with torch.no_grad():
+        for block in tower.blocks:
+            attention = block.attn
+            assert isinstance(attention, Attention)
+            weight = attention.in_proj_weight
+            for head in range(heads):
+                noise = torch.randn(width, width) / math.sqrt(width)
+                u, spread, v = torch.linalg.svd(0.7 * noise + 0.7 * eye)
+                rows, root = slice(head * size, (head + 1) * size), spread[:size, None].sqrt()
+                weight[:width][rows] = root * u[:, :size].T
+                weight[width : 2 * width][rows] = root * v[:size]
+            noise = torch.randn(width, width) / math.sqrt(width)
+            u, spread, v = torch.linalg.svd(0.4 * noise - 0.4 * eye)
+            weight[2 * width :] = spread[:, None].sqrt() * v
+            attention.out_proj.weight.copy_(u * spread.sqrt())
 
 
 def _patches(tower: Tower, x: Tensor) -> Tensor:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from bindstream.training.starter.further_words import FINER
+
 # concept -> phrasings, the plainest first. A concept that a rendered scene also knows shares its
 # name with the scene's kind, so that both teach the same words.
 SOUNDS: dict[str, str] = {
@@ -188,6 +190,18 @@ _LABELS: list[tuple[str, str | None]] = [
     (r"tool|shears", "tool"),
     (r"humming|compressor", "hum"),
 ]
+
+
+def sound_kinds(label: str, name: str) -> frozenset[str]:
+    """All that a recorded sound is: its concept, and the finer kind of it where there is one."""
+    concept = sound_concept(label, name)
+    said = f"{label} {name}".lower()
+    finer = (
+        kind
+        for kind, (parent, pattern, _) in FINER.items()
+        if parent == concept and re.search(pattern, said)
+    )
+    return frozenset() if concept is None else frozenset({concept, next(finer, concept)})
 
 
 def sound_concept(label: str, name: str) -> str | None:

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from bindstream.training.manifest import Entry
+from bindstream.training.starter.recordings import Entry
 
 COLUMNS = ("name", "label", "author", "licence", "url", "collection")
 

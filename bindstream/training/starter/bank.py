@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from bindstream.models.imagebind import Tower
 from bindstream.models.tokenizer import Tokenizer
-from bindstream.training.phrases import broader, concepts, related, worded
+from bindstream.training.starter.phrases import broader, concepts, related, worded
+from bindstream.training.trainer import Targets
 
 Labels = frozenset[str]
 
@@ -40,25 +40,24 @@ class Bank:
             self.related[self.index[name], [self.index[n] for n in related(name)]] = True
         self.broader = [[self.index[n] for n in broader(name)] for name in self.names]
 
-    def draw(self, rng: np.random.Generator) -> Tensor:
-        """One way of saying each concept, (concepts, dim)."""
-        ways = torch.from_numpy(rng.integers(self.vectors.shape[1], size=len(self.names)))
-        return self.vectors[torch.arange(len(self.names)), ways]
-
-    def targets(self, labels: Sequence[Labels], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """For each window one concept to answer to, (n,), and which others not to count, (n, c)."""
+    def targets(self, labels: Sequence[Labels], rng: np.random.Generator) -> Targets:
+        """One way of saying each concept; for each window the one to answer to, at random one of
+        those it shows, and which others not to count."""
         rows, ignored = [], torch.zeros(len(labels), len(self.names), dtype=torch.bool)
         for row, shown in enumerate(labels):
             found = [self.index[name] for name in sorted(shown)]
-            for one in found:
-                ignored[row] |= self.related[one]
             pick = found[int(rng.integers(len(found)))]
             wide = self.broader[pick]
+            for one in found:
+                if one not in wide:  # its other kinds are wrong answers for a window of this kind
+                    ignored[row] |= self.related[one]
             if wide and rng.random() < BROADER_SHARE:
                 pick = wide[int(rng.integers(len(wide)))]
             ignored[row, pick] = False
             rows.append(pick)
-        return torch.tensor(rows), ignored
+        ways = torch.from_numpy(rng.integers(self.vectors.shape[1], size=len(self.names)))
+        said = self.vectors[torch.arange(len(self.names)), ways]
+        return Targets(said, torch.tensor(rows), ignored)
 
 
 def _first(name: str, count: int) -> list[str]:

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from bindstream.errors import DataError
-from bindstream.training.manifest import Entry, read_manifest
-from bindstream.training.phrases import concepts
+from bindstream.training.starter.phrases import concepts
+from bindstream.training.starter.recordings import Entry, read_recordings
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 
 
 @pytest.fixture(scope="module")
 def entries() -> list[Entry]:
     if not (DATA / "audio.csv").is_file():
         pytest.skip(f"no training data at {DATA}")
-    return read_manifest(DATA)
+    return read_recordings(DATA)
 
 
 def test_no_source_is_both_trained_on_and_held_out(entries: list[Entry]) -> None:
@@ -49,4 +49,4 @@ def test_every_label_is_a_concept_and_every_file_exists(entries: list[Entry]) ->
 
 def test_a_folder_without_tables_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"audio\.csv"):
-        read_manifest(tmp_path)
+        read_recordings(tmp_path)

@@ -1,4 +1,4 @@
-"""Held-out figures: `python -m bindstream.training.evaluate --model DIR --data DIR`.
+"""Held-out figures: `python -m bindstream.training.starter.evaluate --model DIR --data DIR`.
 
 Recordings whose source was held out of training, and rendered houses of seeds that training never
 saw, pass through the product's own features and towers and are ranked against the words.
@@ -28,10 +28,10 @@ from bindstream.records import ModalityName, Window
 from bindstream.scene.catalogue import CATALOGUE, kinds_of
 from bindstream.scene.examples import example
 from bindstream.scene.seeds import rng_for
-from bindstream.training.manifest import Entry, read_manifest
-from bindstream.training.motions import recorded
-from bindstream.training.phrases import BACKGROUND_OF, concepts, related
 from bindstream.training.sounds import loudness, mel_frames, read_sound
+from bindstream.training.starter.activities import recorded
+from bindstream.training.starter.phrases import BACKGROUND_OF, concepts, related
+from bindstream.training.starter.recordings import Entry, read_recordings
 
 BATCH = 16
 PART = "held out"  # names the seeds of rendered houses that training never sees
@@ -171,7 +171,7 @@ def evaluate(
     model: Model, data: Path, count: int, modalities: Sequence[ModalityName]
 ) -> Mapping[str, Figures]:
     """All held-out figures, by "modality recorded" and "modality rendered"."""
-    entries = read_manifest(data)
+    entries = read_recordings(data)
     found: dict[str, Figures] = {}
     for modality in modalities:
         real = list(recorded_examples(entries, modality))

@@ -7,8 +7,9 @@ import numpy as np
 from bindstream.background import BACKGROUND
 from bindstream.modalities import SENSORS
 from bindstream.scene.catalogue import BACKGROUNDS, CATALOGUE
-from bindstream.training.phrases import (
+from bindstream.training.starter.phrases import (
     BACKGROUND_OF,
+    UNHEARD,
     broader,
     concepts,
     related,
@@ -16,8 +17,8 @@ from bindstream.training.phrases import (
     worded,
     words_of,
 )
-from bindstream.training.sight_words import BROADER, COMPATIBLE, PICTURES, SAME_AS, THERMAL
-from bindstream.training.sound_words import sound_concept
+from bindstream.training.starter.sight_words import BROADER, COMPATIBLE, PICTURES, SAME_AS, THERMAL
+from bindstream.training.starter.sound_words import sound_concept
 
 
 def test_every_event_of_the_simulated_house_is_a_concept_with_all_its_words() -> None:
@@ -50,7 +51,7 @@ def test_tables_speak_of_concepts_that_exist() -> None:
 
 def test_random_wordings_stay_within_the_vocabulary_and_differ() -> None:
     rng = np.random.default_rng(0)
-    known = set(vocabulary())
+    known = {*vocabulary(), UNHEARD}
     for name in concepts():
         texts = {worded(name, rng) for _ in range(20)}
         assert len(texts) > 5, name
@@ -61,6 +62,7 @@ def test_relations_go_both_ways_and_unrelated_things_stay_apart() -> None:
     for name in concepts():
         assert all(name in related(other) for other in related(name)), name
     assert "animal" in broader("dog")
+    assert UNHEARD not in vocabulary()
     assert not related("dog") & {"rain", "person", "smoke_alarm", "room_tone"}
     assert not related("sitting_still") & {"still_sensor", "walking", "lying_still"}
 

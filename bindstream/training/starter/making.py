@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import math
 import os
 import pickle
 import sys
@@ -29,19 +30,17 @@ from bindstream.records import ModalityName
 from bindstream.scene.catalogue import BACKGROUNDS as RENDERED_BACKGROUNDS
 from bindstream.scene.catalogue import kinds_of
 from bindstream.training import motions, sights, sounds
-from bindstream.training.bank import Bank
-from bindstream.training.credits import write_credits
-from bindstream.training.manifest import Entry, read_manifest
-from bindstream.training.phrases import BACKGROUND_OF, concepts, vocabulary
-from bindstream.training.recipe import (
-    NextBatch,
-    Recipe,
-    spread_concepts,
-    train_text,
-    train_tower,
-)
-from bindstream.training.sight_words import PICTURES, SAME_AS
-from bindstream.training.sound_words import SOUNDS
+from bindstream.training.recipe import Recipe
+from bindstream.training.starter import activities, scenes
+from bindstream.training.starter.bank import Bank
+from bindstream.training.starter.credits import write_credits
+from bindstream.training.starter.further_words import FINER
+from bindstream.training.starter.phrases import BACKGROUND_OF, concepts, vocabulary
+from bindstream.training.starter.recordings import Entry, read_recordings
+from bindstream.training.starter.sight_words import PICTURES, SAME_AS
+from bindstream.training.starter.sound_words import SOUNDS
+from bindstream.training.starter.text import spread_concepts, train_text
+from bindstream.training.trainer import Moment, NextBatch, Watch, train_tower
 
 DIM = 256
 CREDITS = "ATTRIBUTION.csv"
@@ -50,12 +49,12 @@ PART = "training"  # names the seeds that scenes are drawn from; held-out ones h
 
 # Patches are larger than ImageBind's, so that an edge CPU embeds a window in milliseconds.
 SIZES: dict[ModalityName, dict[str, int]] = {
-    "vision": {"width": 160, "blocks": 4, "heads": 5, "patch": 28, "stride": 28},
-    "audio": {"width": 128, "blocks": 4, "heads": 4, "patch": 16, "stride": 16},
+    "vision": {"width": 160, "blocks": 5, "heads": 5, "patch": 32, "stride": 24},
+    "audio": {"width": 160, "blocks": 4, "heads": 5, "patch": 16, "stride": 16},
     "thermal": {"width": 128, "blocks": 4, "heads": 4, "patch": 28, "stride": 28},
-    "depth": {"width": 96, "blocks": 3, "heads": 3, "patch": 28, "stride": 28},
+    "depth": {"width": 128, "blocks": 4, "heads": 4, "patch": 28, "stride": 28},
     "imu": {"width": 96, "blocks": 4, "heads": 3, "patch": 25, "stride": 25},
-    "text": {"width": 160, "blocks": 3, "heads": 5},
+    "text": {"width": 192, "blocks": 3, "heads": 6},
 }
 # Share of the time given to each tower.
 SHARES: dict[ModalityName, float] = {
@@ -63,12 +62,12 @@ SHARES: dict[ModalityName, float] = {
 }  # fmt: skip
 RECIPES: dict[ModalityName, dict[str, float]] = {
     "text": {"rate": 1.5e-3, "decay": 0.05},
-    "audio": {"rate": 1e-3, "keep": 0.5, "decay": 0.2},
+    "audio": {"keep": 0.5, "decay": 0.2, "drop_path": 0.1},
     # What happens fills few of the patches of a room: dropping many would hide it.
-    "vision": {"rate": 1e-3, "keep": 0.75, "decay": 0.2},
-    "thermal": {"rate": 1e-3, "keep": 1.0},
-    "depth": {"rate": 1e-3, "keep": 1.0},
-    "imu": {"rate": 1e-3, "keep": 0.5},
+    "vision": {"keep": 0.6, "decay": 0.2, "drop_path": 0.1},
+    "thermal": {"keep": 0.8},
+    "depth": {"keep": 0.8},
+    "imu": {"keep": 0.5, "decay": 0.2, "drop_path": 0.1},
 }
 SCENES: dict[ModalityName, int] = {
     "audio": 120, "vision": 250, "thermal": 500, "depth": 400, "imu": 400,
@@ -108,17 +107,18 @@ def windows(
     mine = [e for e in entries if e.modality == modality and not e.held_out]
     count = max(2, round(SCENES[modality] * scale))
     rng = np.random.default_rng(SEED)
+    nothing = BACKGROUND_OF[modality]
     if modality == "audio":
-        real = _kept(work / "audio.recorded", lambda: list(sounds.recorded(mine)))
-        scenes = _kept(work / f"audio.{count}", lambda: list(sounds.rendered(count, PART)))
-        return sounds.SoundBatches(real, scenes).batch
+        real = [sounds.read_piece(e.path, e.concepts) for e in mine]
+        pieces = _kept(work / f"audio.{count}", lambda: list(scenes.sounds(count, PART)))
+        return sounds.SoundBatches(real, pieces, frozenset({nothing}), FINER).batch
     if modality == "imu":
-        real = _kept(work / "imu.recorded", lambda: motions.recorded(mine, 6, rng))
-        scenes = _kept(work / f"imu.{count}", lambda: motions.rendered(count, PART))
-        return motions.MotionBatches(real, scenes).batch
-    real = _kept(work / f"{modality}.recorded", lambda: sights.recorded(mine))
-    scenes = _kept(work / f"{modality}.{count}", lambda: sights.rendered(modality, count, PART))
-    return sights.SightBatches(modality, [*real, *scenes]).batch
+        moves = _kept(work / "imu.recorded", lambda: activities.recorded(mine, 6, rng))
+        rendered = _kept(work / f"imu.{count}", lambda: scenes.motions(count, PART))
+        return motions.MotionBatches(moves, rendered, nothing).batch
+    pictures = [sights.read_sight(modality, e.path, e.concepts, e.boxes) for e in mine]
+    houses = _kept(work / f"{modality}.{count}", lambda: scenes.sights(modality, count, PART))
+    return sights.SightBatches(modality, [*pictures, *houses], frozenset({nothing})).batch
 
 
 def _kept(path: Path, make: Callable[[], Any]) -> Any:
@@ -151,28 +151,47 @@ def train(
     text = new_tower("text", tokens)
     stored = work / "text.pt"
     if "text" in towers and not (resume and stored.is_file()):
-        recipe = Recipe(minutes * SHARES["text"], **RECIPES["text"])  # type: ignore[arg-type]
-        train_text(text, tokens, recipe, SEED, lambda line: log(f"text {line}"))
+        train_text(text, tokens, recipe("text", minutes), SEED, _watch("text", log))
         spread_concepts(text.eval(), tokens, SEED + 4)
         work.mkdir(parents=True, exist_ok=True)
         torch.save({"averaged": text.state_dict()}, stored)
     text.load_state_dict(torch.load(stored, weights_only=True)["averaged"])
     bank = Bank(text.eval(), tokens, ways=24, seed=SEED)
-    entries = read_manifest(data)
+    entries = read_recordings(data)
     for modality in (m for m in towers if m != "text"):
         log(f"{modality} preparing windows")
-        next_batch = windows(modality, entries, work, scale)
-        recipe = Recipe(minutes * SHARES[modality], **RECIPES[modality])  # type: ignore[arg-type]
         train_tower(
             new_tower(modality, tokens),
-            next_batch,
+            windows(modality, entries, work, scale),
             bank,
-            recipe,
+            recipe(modality, minutes),
+            pairs=len(entries),
             checkpoint=work / f"{modality}.pt",
             resume=resume,
             seed=SEED,
-            log=lambda line, m=modality: log(f"{m} {line}"),  # type: ignore[misc]
+            watch=_watch(modality, log),
         )
+
+
+def recipe(modality: ModalityName, minutes: float) -> Recipe:
+    """A tower's recipe and its share of `minutes`."""
+    length = {"minutes": minutes * SHARES[modality], "reuse": 1 if modality == "text" else 2}
+    return Recipe.model_validate({**length, **RECIPES[modality]})
+
+
+def _watch(modality: ModalityName, log: Callable[[str], None]) -> Watch:
+    shown_s = -math.inf
+
+    def watch(moment: Moment) -> None:
+        nonlocal shown_s
+        if moment.spent_s - shown_s > 20:
+            shown_s = moment.spent_s
+            log(
+                f"{modality} {moment.progress:4.0%} {moment.spent_s / 60:5.1f} min "
+                f"step {moment.step} loss {moment.loss:.3f}"
+            )
+
+    return watch
 
 
 def export(work: Path, out: Path) -> str:
@@ -238,10 +257,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         resume=options.resume, scale=options.scale, log=log,
     )  # fmt: skip
     fingerprint = export(work, options.out)
-    write_credits(options.data, read_manifest(options.data), options.out / CREDITS)
+    write_credits(options.data, read_recordings(options.data), options.out / CREDITS)
     log(f"wrote {options.out} ({fingerprint}) after {(time.monotonic() - began) / 60:.1f} minutes")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -13,7 +13,8 @@ from bindstream.background import BACKGROUND
 from bindstream.records import ModalityName
 from bindstream.scene.catalogue import BACKGROUNDS as RENDERED_BACKGROUNDS
 from bindstream.scene.catalogue import CATALOGUE
-from bindstream.training.sight_words import (
+from bindstream.training.starter.further_words import FINER, FURTHER
+from bindstream.training.starter.sight_words import (
     BACKGROUNDS,
     BROADER,
     COMPATIBLE,
@@ -22,7 +23,7 @@ from bindstream.training.sight_words import (
     PICTURES,
     SAME_AS,
 )
-from bindstream.training.sound_words import SOUNDS
+from bindstream.training.starter.sound_words import SOUNDS
 
 BACKGROUND_OF: dict[ModalityName, str] = {
     "audio": "room_tone",
@@ -34,16 +35,39 @@ BACKGROUND_OF: dict[ModalityName, str] = {
 """The concept that a window shows in which nothing in particular happens."""
 
 FRAMES = (
-    "{}", "{}", "{}", "{}", "the {}", "there is {}", "{} in view", "a photo of {}",
+    *(("{}",) * 24), "the {}", "there is {}", "{} in view", "a photo of {}",
     "a picture of {}", "an image of {}", "i see {}", "{} in the room", "{} nearby", "{} outside",
     "the sound of {}", "sound of {}", "{} sound", "{} noise", "i hear {}", "{} can be heard",
     "a recording of {}", "{} in the background", "{} in the distance", "{} at home",
     "alert me when there is {}", "tell me when you hear {}", "{} detected", "{} right now",
     "watch for {}", "listen for {}", "{} happening", "this is {}", "a thermal image of {}",
     "{} in the yard", "{} in the house", "someone is {}", "a video of {}",
-    "{} in front of the camera",
+    "{} in front of the camera", "is there {}", "do you hear {}", "can you see {}",
+    "notify me about {}", "let me know when {} happens", "warn me if {}", "wake me up if {}",
+    "possible {}", "loud {}", "very loud {}", "faint {}", "distant {}", "{} again", "{} now",
+    "{} starts", "a sensor that feels {}", "an aerial view of {}", "an aerial photo of {}",
+    "an infrared image of {}", "a depth image of {}", "motion of {}", "the movement of {}",
+    "sensor data of {}", "an accelerometer recording of {}", "an audio recording of {}",
+    "{} at night", "{} in the street", "{} in the garden", "{} in the kitchen", "{} at the door",
+    "{} from above", "a close up of {}", "a close up photo of {}", "a black and white photo of {}",
+    "a bad photo of {}", "a good photo of {}", "a photo of many {}", "a photo of one {}",
+    "a photo of my {}", "a photo of a small {}", "a photo of a large {}", "a blurry photo of {}",
+    "a low resolution photo of {}", "a bright photo of {}", "a dark photo of {}",
+    "a cropped photo of {}", "a pixelated photo of {}", "a photo of a clean {}",
+    "a photo of a dirty {}", "a photo of a nice {}", "a photo of a cool {}",
+    "a photo of a weird {}", "a photo of a hard to see {}", "a jpeg corrupted photo of {}",
+    "a painting of {}", "a drawing of {}", "a sketch of {}", "a rendering of {}",
+    "a rendition of {}",
+    "a cartoon {}", "a plastic {}", "a plushie {}", "a toy {}", "an origami {}", "art of {}",
+    "a sculpture of {}", "a tattoo of {}", "graffiti of {}", "an embroidered {}",
+    "a doodle of {}",
+    "{} in a video game", "itap of my {}", "a person is {}", "somebody is {}", "the wearer is {}",
+    "this is the sound of {}", "you can hear {}", "what sounds like {}", "something like {}",
+    "{} being heard", "{} here", "any {}", "some {}", "maybe {}", "another {}", "{} over there",
 )  # fmt: skip
-"""Sentence frames that add nothing to the meaning; CLIP's templates play the same part."""
+"""Sentence frames that add nothing to the meaning: ordinary ones, and CLIP's templates' words."""
+UNHEARD = "xxunheard"
+"""Stands for any word that the tokenizer does not know, so that the rest of a text still counts."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +93,12 @@ def concepts() -> dict[str, Concept]:
     for table in (SOUNDS, OTHERS):
         for name, phrases in table.items():
             said.setdefault(name, []).extend(phrases.split(";"))
+    for name, (_, _, phrases) in FINER.items():
+        said.setdefault(name, []).extend(phrases.split(";"))
     for label, nouns in PICTURES.items():
         said.setdefault(SAME_AS.get(label, label), []).extend(_nouns(nouns.split(";")))
+    for name, phrases in FURTHER.items():
+        said.setdefault(name, []).extend(phrases.split(";"))
     for modality, name in BACKGROUND_OF.items():
         said[name] += [*NOTHING, *RENDERED_BACKGROUNDS[modality]]
     return {
@@ -101,7 +129,9 @@ def concepts_of_phrase() -> dict[str, frozenset[str]]:
 @cache
 def broader(name: str) -> tuple[str, ...]:
     """What a concept also is: a rooster is a bird and an animal."""
-    return tuple(wide for wide, narrow in BROADER.items() if name in narrow.split())
+    parents = [FINER[name][0]] if name in FINER else []
+    kinds = {name, *parents}
+    return (*parents, *(wide for wide, narrow in BROADER.items() if kinds & set(narrow.split())))
 
 
 @cache
@@ -121,7 +151,7 @@ def worded(name: str, rng: np.random.Generator) -> str:
     """A random way to say a concept: a phrase in a frame, at times with a word lost or moved."""
     phrases = concepts()[name].phrases
     # The plainest phrases come up more often: they are what most people type.
-    pick = phrases[int(len(phrases) * rng.random() ** 1.4)]
+    pick = phrases[int(len(phrases) * rng.random() ** 1.2)]
     words = pick.split()
     if len(words) > 1 and words[0] in ("a", "an", "the") and rng.random() < 0.35:
         words = words[1:]
@@ -129,6 +159,9 @@ def worded(name: str, rng: np.random.Generator) -> str:
         words.pop(int(rng.integers(len(words))))
     if len(words) > 1 and rng.random() < 0.1:
         rng.shuffle(words)
+    if rng.random() < 0.3:
+        for _ in range(int(rng.integers(1, 4))):
+            words.insert(int(rng.integers(len(words) + 1)), UNHEARD)
     return FRAMES[int(rng.integers(len(FRAMES)))].format(" ".join(words))
 
 

@@ -14,9 +14,9 @@ from bindstream.models import INSTALLED, load_model
 from bindstream.models.encoder import Model
 from bindstream.records import ModalityName
 from bindstream.scene.catalogue import CATALOGUE, kinds_of
-from bindstream.training.evaluate import PART, rendered_examples, rendered_input
-from bindstream.training.starter import PART as TRAINED_PART
-from bindstream.training.starter import export, new_tower, tokenizer
+from bindstream.training.starter.evaluate import PART, rendered_examples, rendered_input
+from bindstream.training.starter.making import PART as TRAINED_PART
+from bindstream.training.starter.making import export, new_tower, tokenizer
 
 STARTER = INSTALLED / "starter"
 PER_KIND = {"audio": 2, "vision": 3, "thermal": 3, "depth": 5, "imu": 2}

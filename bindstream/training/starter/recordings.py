@@ -11,8 +11,8 @@ from zlib import crc32
 
 from bindstream.errors import DataError
 from bindstream.records import ModalityName
-from bindstream.training.sight_words import PICTURES, SAME_AS, THERMAL
-from bindstream.training.sound_words import sound_concept
+from bindstream.training.starter.sight_words import PICTURES, SAME_AS, THERMAL
+from bindstream.training.starter.sound_words import sound_concept, sound_kinds
 
 HELD_OUT_FOLD = "4"
 HELD_OUT_SUBJECTS = ("s04", "s09", "s14", "s18")
@@ -35,7 +35,7 @@ class Entry:
     boxes: tuple[tuple[str, float, float, float, float], ...] = ()
 
 
-def read_manifest(data: Path) -> list[Entry]:
+def read_recordings(data: Path) -> list[Entry]:
     """All labelled recordings below `data`; those without a concept are left out.
 
     Raises:
@@ -69,11 +69,10 @@ def _sounds(data: Path) -> Iterator[Entry]:
         if len(others) >= 3:
             held |= {s for s in others if not s.startswith("esc10") and _share(s) < 0.2}
     for row in rows:
-        concept = sound_concept(row["label"], row["name"])
-        assert concept is not None
+        kinds = sound_kinds(row["label"], row["name"])
         path = data / "audio" / row["file"]
         source = _source(row)
-        yield Entry("audio", path, row["label"], frozenset({concept}), source, source in held)
+        yield Entry("audio", path, row["label"], kinds, source, source in held)
 
 
 def _source(row: dict[str, str]) -> str:

@@ -1,0 +1,108 @@
+"""The recorded activities of people with a phone or a watch, cut into windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bindstream.features.imu import resample
+from bindstream.training.motions import WINDOW_NS, Labels, Window
+from bindstream.training.starter.recordings import Entry
+
+# The recordings' labels -> concepts.
+RECORDED = {
+    "seated": "sitting_still",
+    "standing_up": "standing_up",
+    "walking": "walking",
+    "turning": "turning",
+    "sitting_down": "sitting_down",
+}
+
+
+def recorded(
+    entries: Sequence[Entry], starts: int, rng: np.random.Generator
+) -> list[tuple[Window, Labels]]:
+    """Windows of 5 s at random places of each recording, and around and of each activity in it."""
+    found = []
+    for entry in entries:
+        times, rows, labels = read_motion(entry.path)
+        last = int(times[-1]) - WINDOW_NS
+        for start in rng.uniform(0, max(last, 1), starts).astype(np.int64):
+            inside = (times >= start) & (times < start + WINDOW_NS)
+            if inside.sum() < 300 or np.diff(times[inside]).max() > 200_000_000:
+                continue
+            window = resample(times[inside], rows[inside], int(start), int(start) + WINDOW_NS)
+            found.append((window, shown(labels[inside])))
+        for stretch in stretches(times, labels):
+            label = str(labels[stretch.start])
+            around = _around(times, rows, labels, stretch)
+            found += [(around[0], around[1])] if around else []
+            found += [(window, frozenset({RECORDED[label]})) for window in alone(rows[stretch])]
+    return found
+
+
+def read_motion(
+    path: Path,
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.str_]]:
+    """Times (n,) in ns from 0, readings (n, 6) and labels (n,) of a recording, times increasing."""
+    with np.load(path) as file:
+        times = (file["time_ms"] - file["time_ms"][0]) * 1_000_000
+        rows, labels = file["acc_gyro"], file["label"]
+    keep = np.concatenate([[True], np.diff(times) > 0])
+    return times[keep], rows[keep], labels[keep]
+
+
+def shown(labels: NDArray[np.str_]) -> Labels:
+    """The concepts of a window that crosses activities: its middle's, and what fills it."""
+    names, counts = np.unique(labels, return_counts=True)
+    share = dict(zip(names.tolist(), counts / counts.sum(), strict=True))
+    found = {str(labels[len(labels) // 2])}
+    found |= {name for name in ("walking",) if share.get(name, 0) > 0.5}
+    found |= {n for n in ("standing_up", "sitting_down", "turning") if share.get(n, 0) > 0.25}
+    return frozenset(RECORDED[name] for name in found)
+
+
+def stretches(times: NDArray[np.int64], labels: NDArray[np.str_]) -> list[slice]:
+    """Runs of one activity of at least 0.5 s."""
+    edges = np.flatnonzero(labels[1:] != labels[:-1]) + 1
+    bounds = [0, *edges.tolist(), len(labels)]
+    return [slice(a, b) for a, b in pairwise(bounds) if times[b - 1] - times[a] > 500_000_000]
+
+
+def _around(
+    times: NDArray[np.int64],
+    rows: NDArray[np.float32],
+    labels: NDArray[np.str_],
+    stretch: slice,
+) -> tuple[Window, Labels] | None:
+    """The 5 s around a run, the first and last readings held where the recording has ended."""
+    start = int(times[stretch.start] + times[stretch.stop - 1] - WINDOW_NS) // 2
+    inside = np.flatnonzero((times >= start) & (times < start + WINDOW_NS))
+    if len(inside) < 100:
+        return None
+    window = resample(times[inside], rows[inside], start, start + WINDOW_NS)
+    return window, frozenset({RECORDED[str(labels[stretch.start])]})
+
+
+def alone(rows: NDArray[np.float32]) -> list[Window]:
+    """A run of readings made 5 s long in each way that people do it, each (6, 2000).
+
+    Played again and again, to and fro, held at both ends, and stretched.
+    """
+    count = 502  # readings of 5 s at about 100 Hz
+    there_and_back = np.concatenate([rows, rows[-2:0:-1]])
+    before = max(count - len(rows), 0) // 2
+    held = np.clip(np.arange(count) - before, 0, len(rows) - 1)
+    places = np.linspace(0, len(rows) - 1, count)
+    ways = (
+        np.take(rows, np.arange(count), axis=0, mode="wrap"),
+        np.take(there_and_back, np.arange(count), axis=0, mode="wrap"),
+        rows[held],
+        rows[np.round(places).astype(int)],
+    )
+    times = np.arange(count) * 10_000_000
+    return [resample(times, way.astype(np.float32), 0, WINDOW_NS) for way in ways]
