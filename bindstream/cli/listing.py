@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from typer import BadParameter
 from typer.core import TyperCommand
 
 
@@ -13,19 +14,25 @@ def listing(*options: str) -> type[TyperCommand]:
 
     class Listing(TyperCommand):
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-            return super().parse_args(ctx, spread(args, options))
+            return super().parse_args(ctx, list(spread(args, options)))
 
     return Listing
 
 
-def spread(args: Sequence[str], options: Sequence[str]) -> list[str]:
-    """`--images a b` as `--images a --images b`, which is how click takes lists."""
-    found: list[str] = []
+def spread(args: Sequence[str], options: Sequence[str]) -> Iterator[str]:
+    """`--images a b` as `--images a --images b`, which is how click takes lists.
+
+    Raises:
+        BadParameter: such an option is followed by nothing.
+    """
     option = ""
-    for arg in args:
-        if arg.startswith("-"):
-            option = arg if arg in options else ""
-            found += [] if option else [arg]
+    for arg, following in zip(args, [*args[1:], "-"], strict=True):
+        if not arg.startswith("-"):
+            yield from (option, arg) if option else (arg,)
+        elif arg not in options:
+            option = ""
+            yield arg
+        elif following.startswith("-"):
+            raise BadParameter("takes one or more arguments.", param_hint=arg)
         else:
-            found += [option, arg] if option else [arg]
-    return found
+            option = arg
