@@ -5,6 +5,9 @@ makes scores of one stream comparable over time; scores of different modalities 
 (each modality sits in its own region of the joint space), only their z against their own stream's
 background is. The share is the same contrast as a softmax: how likely the query is among itself and
 all that it is contrasted with.
+
+A query taught by examples is contrasted with its level in place of phrases (`teaching.fitting` says
+why); from there on it is treated as any other.
 """
 
 from __future__ import annotations
@@ -30,12 +33,16 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Query:
-    """A query with its text vectors: `positive` (dim,), `negatives` (n, dim), all unit length."""
+    """A query with its vectors: `positive` (dim,), `negatives` (n, dim), all unit length.
+
+    `level` is what the cosine of a query taught by examples is contrasted with; None for words.
+    """
 
     config: QueryConfig
     positive: Vectors
     negatives: Vectors
     model: str
+    level: float | None = None
 
     def watches(self, embedding: Embedding) -> bool:
         streams, modalities = self.config.streams, self.config.modalities
@@ -69,6 +76,11 @@ class Matcher:
     def queries(self) -> list[Query]:
         return list(self._queries.values())
 
+    def contrast_with(self, background: Mapping[ModalityName, Vectors]) -> None:
+        """Take other background phrases from now on."""
+        self._background = background
+        self._contrasts.clear()
+
     def put(self, query: Query) -> None:
         """Add a query, or replace the one of the same id."""
         self.remove(query.config.id)
@@ -88,10 +100,10 @@ class Matcher:
 
     def _score(self, query: Query, embedding: Embedding) -> Score:
         cosine = float(query.positive @ embedding.vector)
-        contrast = self._contrast(query, embedding.modality)
+        contrast = self._contrast(query, embedding)
         value, share = cosine, 1.0
-        if len(contrast):
-            value -= soft_maximum(contrast @ embedding.vector)
+        if contrast is not None:
+            value -= contrast
             share = 1 / (1 + math.exp(-value / CONTRAST_TEMPERATURE))
         return Score(
             query=query.config.id,
@@ -108,7 +120,14 @@ class Matcher:
             stages=embedding.stages,
         )
 
-    def _contrast(self, query: Query, modality: ModalityName) -> Vectors:
+    def _contrast(self, query: Query, embedding: Embedding) -> float | None:
+        """What the cosine is held against; None if there is nothing."""
+        if query.level is not None:
+            return query.level
+        others = self._others(query, embedding.modality)
+        return soft_maximum(others @ embedding.vector) if len(others) else None
+
+    def _others(self, query: Query, modality: ModalityName) -> Vectors:
         """Negatives, and the background phrases that do not say the same as the query."""
         key = (query.config.id, modality)
         if key not in self._contrasts:

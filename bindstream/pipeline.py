@@ -50,17 +50,15 @@ class Pipeline:
         self._watch = Watch(
             {
                 modality: self.model.encode_text(phrases)
-                for modality in (self.config.modalities if self.config.queries else ())
+                for modality in (self.config.modalities if "text" in self.config.towers else ())
                 if (phrases := self.model.background(modality))
             }
         )
         self._doubts = [f"{tower}: {what}" for tower, what in self.model.warnings.items()]
         for query in self.config.queries:
             self._watch.put(encode_query(query, self.model.encode_text, self.model.fingerprint))
-            unknown = [
-                w for t in (*query.text, *query.negatives) for w in self.model.unknown_words(t)
-            ]
-            if unknown:
+            texts = (*query.text, *query.negatives) if query.taught is None else ()
+            if unknown := [word for text in texts for word in self.model.unknown_words(text)]:
                 self._doubts.append(unknown_words_warning(query, unknown))
         self._intakes: list[Intake] = []
 

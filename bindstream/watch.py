@@ -41,6 +41,11 @@ class Watch:
         """Vectors of another model than the queries'."""
         return self._matcher.refused
 
+    def contrast_with(self, background: Mapping[ModalityName, Vectors]) -> None:
+        """Take other background phrases from now on. For before the first query that is of words:
+        scores of those that there are would change in the middle of what they learned."""
+        self._matcher.contrast_with(background)
+
     def put(self, query: Query) -> list[Alert]:
         """Add a query, or replace the one of the same id, whose events end.
 

@@ -12,6 +12,7 @@ from bindstream.errors import ModelError
 from bindstream.matcher import Query, Vectors
 from bindstream.queries import encode_query, unknown_words_warning
 from bindstream.records import ModalityName
+from bindstream.teaching.taught import Taught
 from nodes.embed import EmbedHealth
 from nodes.watched import Watched, reason
 
@@ -24,34 +25,40 @@ class QueryEncoder:
     """Turns words into vectors by the text tower of `embedder`, which reads it when it has to.
 
     `background` are vectors (n, dim) of the phrases that queries are contrasted with, by modality;
-    None before the first query, since nobody needs them.
+    None before the first query of words, since nobody needs them.
     """
 
     def __init__(self, embedder: Watched[EmbedHealth], modalities: Sequence[ModalityName]) -> None:
         self._embedder, self._modalities = embedder, modalities
         self.background: dict[ModalityName, Vectors] | None = None
 
-    def encode(self, config: QueryConfig) -> tuple[Query, list[str]]:
+    def encode(self, config: QueryConfig, taught: Taught | None = None) -> tuple[Query, list[str]]:
         """A query's vectors, and warnings of words the model does not know. Blocks.
 
+        Args:
+            taught: what the query was taught, if that is known already.
+
         Raises:
-            ModelError: the model has no text tower, the actor died, or took over `ENCODE_S`.
+            BindstreamError: the model has no text tower, the actor died, or took over `ENCODE_S`;
+                or as `encode_query`.
         """
         try:
-            return self._encode(config)
+            return self._encode(config, taught)
         except RayError as error:
             why = f"it cannot be encoded: {reason(error)}"
             raise ModelError(why, where=f"query {config.id!r}") from None
 
-    def _encode(self, config: QueryConfig) -> tuple[Query, list[str]]:
+    def _encode(self, config: QueryConfig, taught: Taught | None) -> tuple[Query, list[str]]:
         handle, health = self._embedder.handle, self._embedder.health
         assert health is not None
-        if self.background is None:
-            phrases = {m: ray.get(handle.background.remote(m)) for m in self._modalities}
-            self.background = {m: self._vectors(some) for m, some in phrases.items() if some}
+        if config.taught is not None:  # nothing is asked of a tower
+            return encode_query(config, self._vectors, health.model, taught), []
         query = encode_query(config, self._vectors, health.model)
         texts = [*config.text, *config.negatives]
         unknown = ray.get(handle.unknown_words.remote(texts), timeout=ENCODE_S)
+        if self.background is None:
+            phrases = {m: ray.get(handle.background.remote(m)) for m in self._modalities}
+            self.background = {m: self._vectors(some) for m, some in phrases.items() if some}
         warning = unknown_words_warning(config, unknown)
         return query, [warning] if warning else []
 

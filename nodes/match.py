@@ -64,6 +64,12 @@ class MatchNode:
             for query in queries:
                 self._watch.put(query)
 
+    def contrast_with(self, background: Mapping[ModalityName, Vectors]) -> None:
+        """The phrases that queries of words are contrasted with, before the first of them comes."""
+        with self._lock:
+            if self._watch is not None:
+                self._watch.contrast_with(background)
+
     def put(self, query: Query) -> None:
         """Add or replace a query; takes effect with the next window."""
         with self._lock:

@@ -21,6 +21,8 @@ from bindstream.config import Config, QueryConfig, find_clashes
 from bindstream.control import Answer, ControlServer, Request
 from bindstream.errors import BindstreamError, ConfigError, ModelError
 from bindstream.matcher import Query
+from bindstream.queries import narrowed, taught_of
+from bindstream.teaching.taught import Taught
 from nodes.cluster import reachable, start_ray, stop_ray
 from nodes.embed import EmbedHealth, EmbedNode
 from nodes.encoding import QueryEncoder
@@ -237,45 +239,47 @@ class Supervisor:
             case "query.list":
                 return {"queries": self.status()["queries"]}
             case "query.add":
-                return self._add_query(request.get("query"), bool(request.get("replace")))
+                return self._add_query(request)
             case "query.remove":
                 return self._remove_query(str(request.get("id")))
             case op:
                 raise ConfigError(f"there is no operation {op!r}.")
 
-    def _add_query(self, query: object, replaces: bool) -> Answer:
-        config = self._checked(query)
+    def _add_query(self, request: Request) -> Answer:
+        config, taught = self._checked(request)
         there = self._queries.get(config.id)
-        if there is not None and not replaces:
+        if there is not None and not request.get("replace"):
             raise ConfigError(
                 f"there is a query {config.id!r} already: {', '.join(there.config.text)}.",
                 fix="Give this one another id (--id), or replace that one (--replace).",
             )
         assert self._encoder is not None
-        begins = self._encoder.background is None
+        before = self._encoder.background
         # Not under the lock: the text tower may have to be read, and everyone is watched meanwhile.
-        encoded, warnings = self._encoder.encode(config)
+        encoded, warnings = self._encoder.encode(config, taught)
         with self._lock:
             self._warn(*warnings)
             self._queries[config.id] = encoded
-            if begins:
-                self._begin_match()
-            else:
-                assert self._match is not None
-                ray.get(self._match.handle.put.remote(encoded), timeout=10)
+            assert self._match is not None
+            if self._encoder.background is not before:  # it is the first query of words
+                contrast = self._match.handle.contrast_with.remote(self._encoder.background)
+                ray.get(contrast, timeout=10)
+            ray.get(self._match.handle.put.remote(encoded), timeout=10)
         return {"id": config.id, "text": list(config.text), "warnings": warnings}
 
-    def _checked(self, query: object) -> QueryConfig:
-        """A query from outside, held against the streams of this run."""
+    def _checked(self, request: Request) -> tuple[QueryConfig, Taught | None]:
+        """A query from outside and what it was taught, held against the streams of this run."""
         try:
-            config = QueryConfig.model_validate(query)
+            config = QueryConfig.model_validate(request.get("query"))
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(("query", *map(str, first["loc"])))
             raise ConfigError(f"{first['msg']}.", where=place) from None
+        taught = taught_of(config, request.get("taught"))
+        config = narrowed(config, taught)
         for (_, _, key), what in find_clashes(enumerate(self.config.streams), [(0, config)], ()):
             raise ConfigError(f"{what}.", where=f"query {config.id!r}, {key}")
-        return config
+        return config, taught
 
     def _remove_query(self, query_id: str) -> Answer:
         with self._lock:

@@ -64,7 +64,7 @@ def embed(
     from bindstream.embed_files import FileError, embed_files
     from bindstream.models import load_model
 
-    name = _modality(modality)
+    name = modality_named(modality)
     if to is not None and not to.absolute().parent.is_dir():
         raise ConfigError(f"there is no folder {to.absolute().parent}.", fix="Make it first.")
     if not texts and to is None:
@@ -98,7 +98,7 @@ def embed(
         raise typer.Exit(PARTIAL if scored else FAILED)
 
 
-def _modality(given: str) -> ModalityName:
+def modality_named(given: str) -> ModalityName:
     from bindstream.modalities import SENSORS
 
     for name in SENSORS:

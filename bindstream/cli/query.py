@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +18,7 @@ from bindstream.cli.bus_options import (
     KeysOption,
     reach,
 )
+from bindstream.errors import ConfigError
 from bindstream.keys import OWN_CLIENT
 
 _ANSWER_S, _WORK_S = 10, 310
@@ -29,13 +31,16 @@ app.add_typer(query_app, name="query")
 
 _ADD_HELP = """Watch for something else from now on, without a restart.
 
-Several TEXTs are phrasings of the same thing: put words that belong together in quotes.
+Several TEXTs are phrasings of the same thing: put words that belong together in quotes. With
+--taught it is what `bindstream teach` made, and TEXT is what its alerts show.
 
 Examples:
 
   bindstream query add "glass breaking"
 
   bindstream query add "a dog barks" "barking" --not "a door slams" --modality audio --on 6
+
+  bindstream query add --taught queries/washer-beep.json
 """
 _LIST_HELP = """Show what is watched for.
 
@@ -55,7 +60,10 @@ Example:
 
 @query_app.command("add", help=_ADD_HELP)
 def add(
-    text: Annotated[list[str], typer.Argument(metavar="TEXT...", help="The words.")],
+    text: Annotated[list[str] | None, typer.Argument(metavar="TEXT...", help="The words.")] = None,
+    taught: Annotated[
+        Path | None, typer.Option("--taught", metavar="FILE", help="Made by `bindstream teach`.")
+    ] = None,
     query_id: Annotated[
         str | None, typer.Option("--id", help="Its name; made from the words if left out.")
     ] = None,
@@ -85,9 +93,12 @@ def add(
     keys: KeysOption = None,
     client: ClientOption = OWN_CLIENT,
 ) -> None:
+    if not text and taught is None:
+        raise ConfigError("there is nothing to watch for.", fix="Give words, or --taught FILE.")
     given = {
         "id": query_id,
-        "text": text,
+        "text": text or None,
+        "taught": None if taught is None else str(taught.absolute()),
         "negatives": negatives,
         "streams": streams,
         "modalities": modalities,
@@ -99,6 +110,8 @@ def add(
     }
     said = {key: value for key, value in given.items() if value is not None}
     request = {"op": "query.add", "query": said, "replace": replace}
+    if taught is not None:
+        request["taught"] = _content(taught)
     answer = _ask(request, config, address, keys, client)
     for warning in answer.get("warnings", []):
         errors.print(warning, style="yellow", markup=False, highlight=False)
@@ -122,7 +135,7 @@ def list_queries(
     for query in queries:
         table.add_row(
             query["id"],
-            escape(" | ".join(query["text"])),
+            escape(" | ".join(query["text"])) + (" (taught)" if query["taught"] else ""),
             escape(" | ".join(query["negatives"])),
             ", ".join(query["streams"] or ["all"]),
             ", ".join(query["modalities"] or ["all"]),
@@ -142,6 +155,13 @@ def remove(
 ) -> None:
     _ask({"op": "query.remove", "id": query_id}, config, address, keys, client)
     out.print(f"No longer watching for {query_id}.", markup=False, highlight=False)
+
+
+def _content(taught: Path) -> dict[str, Any]:
+    """What a taught query's file holds, less the files it is of: it may lie on another machine."""
+    from bindstream.teaching.taught import read_taught
+
+    return read_taught(taught).model_dump(mode="json", exclude={"examples", "negatives"})
 
 
 def _ask(request: dict[str, Any], config: Any, address: Any, keys: Any, client: str) -> Any:

@@ -23,11 +23,12 @@ from bindstream.config.schema import (
     find_clashes,
 )
 from bindstream.config.yaml_text import YamlError, parse
-from bindstream.errors import ConfigError, ModelError
+from bindstream.errors import ConfigError, DataError, ModelError
 from bindstream.modalities import MODALITIES, SENSORS
 from bindstream.models import model_directory
 from bindstream.models.directory import read_spec
 from bindstream.sources.registry import KINDS
+from bindstream.teaching.taught import read_taught
 
 _FIXES = {
     "open_bus": "Make keys with `bindstream keys DIR` and set `keys: DIR`, or listen on 127.0.0.1.",
@@ -63,6 +64,9 @@ def json_schema() -> dict[str, Any]:
     schema = Config.model_json_schema()
     # A stream's modality follows from its source, so the file need not say it.
     schema["$defs"]["StreamConfig"]["required"] = ["name", "source"]
+    query = schema["$defs"]["QueryConfig"]
+    del query["required"]
+    query["anyOf"] = [{"required": ["text"]}, {"required": ["taught"]}]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
@@ -105,8 +109,8 @@ class _Examination:
             self._add(where, what)
         for i, stream in streams:
             self._warn_of_window(i, stream)
-        self._check_paths(streams)
-        self._check_model(streams, bool(queries))
+        self._check_paths(streams, queries)
+        self._check_model(streams, queries)
         self._problems.sort(key=lambda problem: problem.line)
         return config, self._problems
 
@@ -198,10 +202,13 @@ class _Examination:
             what = f"is longer than the window ({window_s:g} s): what lies between is not looked at"
             self._add(("streams", i, "hop_s"), what, "", "warning")
 
-    def _check_paths(self, streams: list[tuple[int, StreamConfig]]) -> None:
+    def _check_paths(
+        self, streams: list[tuple[int, StreamConfig]], queries: list[tuple[int, QueryConfig]]
+    ) -> None:
         sections: list[tuple[Where, BaseModel]] = [
             (("streams", i, "source"), stream.source) for i, stream in streams
         ]
+        sections += [(("queries", i), query) for i, query in queries]
         for name, model in (("model", ModelConfig), ("bus", BusConfig)):
             with contextlib.suppress(ValidationError):
                 sections.append(((name,), model.model_validate(self._data.get(name, {}))))
@@ -209,7 +216,9 @@ class _Examination:
             for key, path in missing_paths(section, self._path.parent):
                 self._add_missing((*where, key), path)
 
-    def _check_model(self, streams: list[tuple[int, StreamConfig]], has_queries: bool) -> None:
+    def _check_model(
+        self, streams: list[tuple[int, StreamConfig]], queries: list[tuple[int, QueryConfig]]
+    ) -> None:
         try:
             stated = ModelConfig.model_validate(self._data.get("model", {}))
         except ValidationError:
@@ -226,9 +235,32 @@ class _Examination:
             if stream.modality not in spec.towers:
                 what = f"the model {spec.name} has no tower for {stream.modality}"
                 self._add(("streams", i), what, f"It has: {', '.join(spec.towers)}.")
-        if has_queries and "text" not in spec.towers:
-            what = f"the model {spec.name} has no tower for text, without which no query can be"
-            self._add(("queries",), what, "Leave out the queries, or import the model with text.")
+        if "text" not in spec.towers and any(query.taught is None for _, query in queries):
+            what = f"the model {spec.name} has no tower for text, which queries of words need"
+            fix = "Leave them out, teach them by examples, or import the model with text."
+            self._add(("queries",), what, fix)
+        for i, query in queries:
+            self._check_taught(i, query, streams, spec.fingerprint)
+
+    def _check_taught(
+        self, i: int, query: QueryConfig, streams: list[tuple[int, StreamConfig]], model: str
+    ) -> None:
+        """That a taught query is there and whole, of this model, and of what it listens to."""
+        path = resolved(query, self._path.parent).taught
+        if path is None or not path.exists():  # which is a problem of its own
+            return
+        where = ("queries", i, "taught")
+        try:
+            taught = read_taught(path)
+            taught.check_model(model, str(path))
+        except (DataError, ModelError) as error:
+            self._add(where, error.what.rstrip("."), error.fix)
+            return
+        heard = {s.modality for _, s in streams if query.streams is None or s.name in query.streams}
+        heard &= set(query.modalities or heard)
+        if heard and taught.modality not in heard:
+            what = f"is of {taught.modality}, and this query listens to {', '.join(sorted(heard))}"
+            self._add(where, what, "Teach it by recordings of what it listens to.")
 
     def _add_missing(self, where: Where, path: Path) -> None:
         fix = f"Relative paths start from {self._path.parent.resolve()}."

@@ -25,6 +25,7 @@ def resolve_paths(config: Config, folder: Path) -> Config:
             "streams": streams,
             "model": resolved(config.model, folder),
             "bus": resolved(config.bus, folder),
+            "queries": tuple(resolved(query, folder) for query in config.queries),
             "sinks": tuple(resolved(sink, folder) for sink in config.sinks),
         }
     )

@@ -1,9 +1,10 @@
-"""A query: words to watch for, and the rule that turns scores into alerts."""
+"""A query: words or examples to watch for, and the rule that turns scores into alerts."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
@@ -41,7 +42,7 @@ def id_from(text: str) -> str:
 
 
 class QueryConfig(Section):
-    """What to watch for, in words, and when to speak up.
+    """What to watch for, in words or as it was taught by examples, and when to speak up.
 
     `on` and `off` are levels of `Score.z`: robust standard deviations above the stream's own
     background. An alert starts at `on` and ends below `off`, which keeps one event one alert.
@@ -50,7 +51,12 @@ class QueryConfig(Section):
 
     id: Name = Field(default="", description="names the query on the bus; made from its words")
     text: Annotated[Phrases, Field(min_length=1)] = Field(
-        description="the words, or several phrasings of the same thing"
+        description="the words, or several phrasings of the same thing; beside `taught` they are "
+        "what alerts show, the file's name if left out"
+    )
+    taught: Path | None = Field(
+        default=None,
+        description="file made by `bindstream teach`: its examples are watched for, not the words",
     )
     negatives: Phrases = Field(
         default=(), description="what it is not: sounds or sights it is easily mistaken for"
@@ -77,8 +83,13 @@ class QueryConfig(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _derive_id(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or data.get("id") is not None:
+    def _derive_names(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        taught = data.get("taught")
+        if data.get("text") is None and isinstance(taught, str | Path) and Path(taught).stem:
+            data = {**data, "text": Path(taught).stem}
+        if data.get("id") is not None:
             return data
         words = _as_tuple(data.get("text"))
         first = next((w for w in words if isinstance(w, str)), "") if _is_list(words) else ""
@@ -102,6 +113,16 @@ class QueryConfig(Section):
                 "not_a_sensor", "text is what queries are made of, no stream has it"
             )
         return modalities
+
+    @model_validator(mode="after")
+    def _words_or_examples(self) -> QueryConfig:
+        if self.taught is not None and self.negatives:
+            raise PydanticCustomError(
+                "taught_negatives",
+                "negatives are words, with which a taught query is not compared: teach it with "
+                "--not FILES",
+            )
+        return self
 
     @model_validator(mode="after")
     def _levels(self) -> QueryConfig:
