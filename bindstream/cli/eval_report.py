@@ -165,7 +165,8 @@ def record(found: Measurement) -> dict[str, Any]:
         "absent": dataset.absent,
         "limit": found.limit,
         "seed": found.seed,
-        "templates": {"name": found.templates.name, "sentences": len(found.templates.sentences)},
+        "templates": found.templates.name if dataset.classes else None,
+        "sentences": len(found.templates.sentences) if dataset.classes else None,
         "figures": [
             {
                 "metric": figure.metric,

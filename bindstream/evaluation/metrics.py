@@ -106,7 +106,9 @@ def wilson(hits: int, n: int) -> Interval:
     middle = share + Z95**2 / (2 * n)
     reach = Z95 * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n * n))
     scale = 1 + Z95**2 / n
-    return Interval(max((middle - reach) / scale, 0.0), min((middle + reach) / scale, 1.0))
+    # At 0 and 1 the ends are exact but for rounding.
+    low = 0.0 if hits == 0 else (middle - reach) / scale
+    return Interval(low, 1.0 if hits == n else (middle + reach) / scale)
 
 
 def bootstrap_share(hits: Hits, sources: NDArray[np.int64], seed: int) -> Interval:

@@ -1,6 +1,6 @@
 """The table of protocols: the published zero-shot figures, and how each is measured.
 
-Figures are imagebind_huge's (arXiv 2305.05665, tables 2 to 5).
+Figures are imagebind_huge's (arXiv 2305.05665, tables 2 to 4).
 """
 
 from __future__ import annotations

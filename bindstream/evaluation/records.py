@@ -96,7 +96,7 @@ class Protocol:
         name: what the command line calls it.
         modality: what is embedded, for people.
         n: how many items the published figures are over; 0 if there are none.
-        published: percent by metric, of imagebind_huge (arXiv 2305.05665, tables 1, 2, 4 and 5).
+        published: percent by metric, of imagebind_huge (arXiv 2305.05665, tables 2 to 4).
         layout: what the folder should hold.
         found: where the dataset is found.
         approximate: why figures cannot be compared exactly; "" if they can.
