@@ -26,20 +26,21 @@ if TYPE_CHECKING:
 
 _HELP = """Measure a model as ImageBind's zero-shot table was measured.
 
-Reads a dataset in the layout it is published in (nothing is downloaded), embeds it, matches it
-against words, and prints the figure with its 95 % interval beside the published one. --list shows
-the protocols: what each measures, its published figure, and which can only be met roughly.
+Reads a dataset in the layout it is published in (nothing is downloaded),
+embeds it, matches it against words, and prints the figure with its 95 %
+interval beside the published one. --list shows the protocols: what each
+measures, its published figure, and which can only be met roughly.
 
-Your own recordings: `folder` takes a folder for each class, named as the class is said; `csv` a
-list with the columns file and label, or file and text, and source where several files come from
-one recording.
+Your own recordings: `folder` takes a folder for each class, named as the
+class is said; `csv` a list with the columns file and label, or file and
+text, and source where several files come from one recording.
 
-The published figures are of imagebind_huge, with class names said in CLIP's 80 sentences
-(--templates published). Intervals are Wilson's, or by bootstrap over sources where several items
-come from one.
+The published figures are of imagebind_huge, with class names said in CLIP's
+80 sentences (--templates published). Intervals are Wilson's, or by bootstrap
+over sources where several items come from one.
 
-A file that cannot be read is named, counted and left out (exit code 3); more than --most-broken
-of them are an error.
+A file that cannot be read is named, counted and left out (exit code 3); more
+than --most-broken of them are an error.
 
 Examples:
 
@@ -49,41 +50,48 @@ Examples:
 
   bindstream eval imagenet --data ~/imagenet --model huge --limit 5000 --json
 
-  bindstream eval folder --data my_sounds --templates plain --confusion confusions.png
+  bindstream eval folder --data my_sounds --templates plain --confusion c.png
 """
 _WORDS_SHOWN = 8
 
 
+ProtocolArgument = Annotated[
+    str | None, typer.Argument(metavar="PROTOCOL", help="As --list names them.")
+]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="The dataset's folder; for csv, the list.")
+]
+LimitOption = Annotated[int | None, typer.Option(min=1, help="Take so many items, by --seed.")]
+TemplatesOption = Annotated[
+    str, typer.Option("--templates", help="plain, published, or a file of sentences with {}.")
+]
+ModalityOption = Annotated[
+    str | None, typer.Option("--modality", "-m", help="folder and csv: what to read files as.")
+]
+ScaleOption = Annotated[
+    float, typer.Option(min=0.001, help="nyud and sund: multiplies disparities.")
+]
+BrokenOption = Annotated[
+    float, typer.Option(min=0, max=1, help="Share of items that may be unreadable.")
+]
+PictureOption = Annotated[
+    Path | None, typer.Option(help="Write a picture of the top confusions, PNG.")
+]
+
+
 @app.command("eval", help=_HELP)
 def evaluate_model(
-    name: Annotated[
-        str | None, typer.Argument(metavar="[PROTOCOL]", help="As --list names them.")
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option("--data", help="The dataset's folder; for csv, the list.")
-    ] = None,
+    name: ProtocolArgument = None,
+    data: DataOption = None,
     model: Annotated[str, typer.Option(help="A model's name or directory.")] = "starter",
     listing: Annotated[bool, typer.Option("--list", help="Show the protocols.")] = False,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Take so many items, drawn by --seed.")
-    ] = None,
-    said_in: Annotated[
-        str, typer.Option("--templates", help="plain, published, or a file of sentences with {}.")
-    ] = "published",
-    modality: Annotated[
-        str | None,
-        typer.Option("--modality", "-m", help="folder and csv: what to read the files as."),
-    ] = None,
-    disparity_scale: Annotated[
-        float, typer.Option(min=0.001, help="nyud and sund: multiplies disparities.")
-    ] = 1.0,
-    most_broken: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of items that may be unreadable.")
-    ] = 0.05,
-    confusion: Annotated[
-        Path | None, typer.Option(help="Write a picture of the top confusions, PNG.")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Draws --limit, boxes and bootstraps.")] = 0,
+    limit: LimitOption = None,
+    said_in: TemplatesOption = "published",
+    modality: ModalityOption = None,
+    disparity_scale: ScaleOption = 1.0,
+    most_broken: BrokenOption = 0.05,
+    confusion: PictureOption = None,
+    seed: Annotated[int, typer.Option(min=0, help="Draws --limit, boxes, bootstraps.")] = 0,
     batch: Annotated[int, typer.Option(min=1, help="Model inputs at a time.")] = 16,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     device: DeviceOption = "auto",

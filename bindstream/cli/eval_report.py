@@ -167,17 +167,7 @@ def record(found: Measurement) -> dict[str, Any]:
         "seed": found.seed,
         "templates": found.templates.name if dataset.classes else None,
         "sentences": len(found.templates.sentences) if dataset.classes else None,
-        "figures": [
-            {
-                "metric": figure.metric,
-                "percent": 100 * figure.value,
-                "low": 100 * figure.interval.low,
-                "high": 100 * figure.interval.high,
-                "interval": figure.method,
-                "published": protocol.published.get(figure.metric),
-            }
-            for figure in measured.figures
-        ],
+        "figures": _figures(found),
         "published_n": protocol.n or None,
         "folds": {fold: 100 * share for fold, share in measured.folds.items()},
         "mean_class": None if math.isnan(measured.mean_class) else 100 * measured.mean_class,
@@ -196,3 +186,17 @@ def record(found: Measurement) -> dict[str, Any]:
         "notes": found.notes,
         "seconds": round(result.seconds, 3),
     }
+
+
+def _figures(found: Measurement) -> list[dict[str, Any]]:
+    return [
+        {
+            "metric": figure.metric,
+            "percent": 100 * figure.value,
+            "low": 100 * figure.interval.low,
+            "high": 100 * figure.interval.high,
+            "interval": figure.method,
+            "published": found.protocol.published.get(figure.metric),
+        }
+        for figure in found.result.measured.figures
+    ]
