@@ -48,6 +48,9 @@ class Measurement:
         approximate, result = self.protocol.approximate, self.result
         notes = [f"approximate: {approximate}"] if approximate else []
         notes += self.dataset.notes
+        here, due = len(self.dataset.classes), self.protocol.classes
+        if due and here != due:
+            notes.append(f"there are {here} classes to choose from, published with {due}")
         if self.limit is not None and self.limit < self.listed - self.dataset.absent:
             easier = ", and fewer are easier to search" * (self.dataset.task == "retrieval")
             notes.append(f"{self.limit} items of {self.listed} were drawn{easier}")
@@ -73,6 +76,7 @@ def show_protocols(table: Mapping[str, Protocol], as_json: bool) -> None:
                 "modality": protocol.modality,
                 "metric": protocol.metric,
                 "n": protocol.n or None,
+                "classes": protocol.classes or None,
                 "published": dict(protocol.published),
                 "layout": protocol.layout,
                 "found": protocol.found,

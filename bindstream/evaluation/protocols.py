@@ -41,6 +41,7 @@ PROTOCOLS: dict[str, Protocol] = {
             "imagenet_2012_validation_synset_labels.txt",
             "image-net.org, kaggle.com/c/imagenet-object-localization-challenge",
             read_imagenet,
+            classes=1000,
         ),
         Protocol(
             "places365",
@@ -52,6 +53,7 @@ PROTOCOLS: dict[str, Protocol] = {
             "places365_val.txt, categories_places365.txt and val_256/*.jpg (or val_large/)",
             "places2.csail.mit.edu/download.html",
             read_places365,
+            classes=365,
         ),
         Protocol(
             "kinetics400",
@@ -64,6 +66,7 @@ PROTOCOLS: dict[str, Protocol] = {
             "ID_START_END.mp4; or a list *val*.txt of path and class number with *label_map*.txt",
             "github.com/cvdfoundation/kinetics-dataset",
             read_kinetics400,
+            classes=400,
         ),
         Protocol(
             "msrvtt",
@@ -88,6 +91,7 @@ PROTOCOLS: dict[str, Protocol] = {
             "cs.nyu.edu/~silberman/datasets/nyu_depth_v2.html",
             read_nyud,
             f"published over 653 of the split's 654 pictures; {_DEPTH_SCALE}",
+            classes=10,
         ),
         Protocol(
             "sund",
@@ -101,6 +105,7 @@ PROTOCOLS: dict[str, Protocol] = {
             "rgbd.cs.princeton.edu",
             read_sund,
             f"depth as the sensor gave it, holes filled; {_DEPTH_SCALE}",
+            classes=19,
         ),
         Protocol(
             "audioset",
@@ -113,6 +118,7 @@ PROTOCOLS: dict[str, Protocol] = {
             "ID.wav, ID_START_END.flac (s or ms)",
             "research.google.com/audioset/download.html",
             read_audioset,
+            classes=527,
         ),
         Protocol(
             "vggsound",
@@ -124,6 +130,7 @@ PROTOCOLS: dict[str, Protocol] = {
             "vggsound.csv and sound files or videos named ID_START, such as ID_000030.wav",
             "www.robots.ox.ac.uk/~vgg/data/vggsound",
             read_vggsound,
+            classes=309,
         ),
         Protocol(
             "esc50",
@@ -135,6 +142,7 @@ PROTOCOLS: dict[str, Protocol] = {
             "meta/esc50.csv and audio/*.wav",
             "github.com/karolpiczak/ESC-50",
             read_esc50,
+            classes=50,
         ),
         Protocol(
             "clotho",
@@ -172,6 +180,7 @@ PROTOCOLS: dict[str, Protocol] = {
             read_llvip,
             "the boxes without people were drawn at random and never published; "
             "these are drawn by --seed",
+            classes=2,
         ),
         Protocol(
             "ego4d",
@@ -185,6 +194,7 @@ PROTOCOLS: dict[str, Protocol] = {
             read_ego4d,
             "the split was never published; these are all 5 s windows of videos that Ego4D's "
             "benchmarks hold out, right by any of a video's scenarios",
+            classes=108,
         ),
         Protocol(
             "folder",

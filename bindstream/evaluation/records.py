@@ -100,6 +100,7 @@ class Protocol:
         layout: what the folder should hold.
         found: where the dataset is found.
         approximate: why figures cannot be compared exactly; "" if they can.
+        classes: how many there are to choose from; 0 where it is open.
     """
 
     name: str
@@ -112,3 +113,4 @@ class Protocol:
     found: str
     read: Callable[[Asked], Dataset]
     approximate: str = ""
+    classes: int = 0

@@ -50,6 +50,7 @@ def test_a_row_stands_beside_the_published_figure(bindstream: Command, tmp_path:
     assert "2,000" in row
     assert "bootstrap over 3 sources" in shown.out
     assert "folds 1: " in shown.out
+    assert "3 classes to choose from, published with 50" in shown.out
 
 
 def test_words_the_model_never_saw_are_said(
