@@ -29,7 +29,7 @@ Inputs = NDArray[np.float32]
 _KIND_OF: dict[ModalityName, str] = {"vision": "camera", "thermal": "thermal", "depth": "depth"}
 """Which kind of source reads a modality's files, where its name is not the modality's own."""
 
-_START_NS = 3600 * 10**9
+START_NS = 3600 * 10**9
 """When recordings are taken to begin: any whole second after 1970 would do."""
 
 
@@ -47,7 +47,7 @@ def file_inputs(modality: ModalityName, file: Path) -> Iterator[Inputs]:
     if modality == "audio" or (modality == "vision" and suffix in PICTURES):
         yield from model_inputs(modality, file)
     elif modality in ("thermal", "depth") and suffix in PICTURES_16:
-        yield from model_inputs(modality, _first_frame(modality, file))
+        yield from model_inputs(modality, first_frame(modality, file))
     else:
         yield from _played(modality, file)
 
@@ -80,10 +80,15 @@ def _check_there(file: Path) -> None:
 
 
 def _context(modality: ModalityName, file: Path) -> SourceContext:
-    return SourceContext(file.name, modality, Clock.read(), _START_NS)
+    return SourceContext(file.name, modality, Clock.read(), START_NS)
 
 
-def _open(modality: ModalityName, file: Path) -> Source:
+def open_recording(modality: ModalityName, file: Path) -> Source:
+    """The source of a recording, opened, at any pace; its first reading comes at `START_NS`.
+
+    Raises:
+        BindstreamError: it cannot be read.
+    """
     kind = _KIND_OF.get(modality, modality)
     options = KINDS[kind].options.model_validate({"kind": kind, "file": file, "speed": "max"})
     source = open_source(options, _context(modality, file))
@@ -91,8 +96,13 @@ def _open(modality: ModalityName, file: Path) -> Source:
     return source
 
 
-def _first_frame(modality: ModalityName, file: Path) -> NDArray[Any]:
-    source = _open(modality, file)
+def first_frame(modality: ModalityName, file: Path) -> NDArray[Any]:
+    """The first frame of a recording, or the picture itself, as its source gives it.
+
+    Raises:
+        BindstreamError: it cannot be read, or holds none.
+    """
+    source = open_recording(modality, file)
     try:
         while not (samples := source.read()):
             pass
@@ -104,7 +114,7 @@ def _first_frame(modality: ModalityName, file: Path) -> NDArray[Any]:
 
 
 def _played(modality: ModalityName, file: Path) -> Iterator[Inputs]:
-    source = _open(modality, file)
+    source = open_recording(modality, file)
     windower = Windower(file.name, modality)
     features = features_for(modality, file.name)
     why = f"it is shorter than a window ({MODALITIES[modality].window_s:g} s)"

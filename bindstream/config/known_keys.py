@@ -49,9 +49,9 @@ def kinds_at(where: Where) -> str:
     return ", ".join(_KINDS[_section(where)])
 
 
-def suggestion(key: str, loc: Where) -> str:
-    """The way out of an unknown key at `loc` (the place of the section that holds it)."""
-    known = _keys_at(loc)
+def suggestion(key: str, loc: Where, root: type[BaseModel] = Config) -> str:
+    """The way out of an unknown key at `loc`, the place of the section that holds it in `root`."""
+    known = _keys_at(loc, root)
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     if close:
         return f"Did you mean {close[0]!r}?"
@@ -62,8 +62,7 @@ def _section(where: Where) -> str:
     return next((part for part in reversed(where) if isinstance(part, str)), "")
 
 
-def _keys_at(loc: Where) -> list[str]:
-    section: type[BaseModel] = Config
+def _keys_at(loc: Where, section: type[BaseModel]) -> list[str]:
     name = ""
     for part in loc:
         if isinstance(part, int):

@@ -16,14 +16,20 @@ WINDOW_NS = 5_000_000_000
 
 
 class MotionBatches:
-    """Random training windows of motion; `batch` gives inputs and what they show."""
+    """Random training windows of motion; `batch` gives inputs and what they show.
+
+    `turn_rad` is the most by which recorded windows are turned, about any axis: a whole turn where
+    nobody knows how the sensor was worn.
+    """
 
     def __init__(
         self,
         real: Sequence[tuple[Window, Labels]],
         scenes: Sequence[tuple[Window, Labels]] = (),
         nothing: str = "",
+        turn_rad: float = 3.2,
     ) -> None:
+        self._turn_rad = turn_rad
         self._real, self._scenes = _by_label(real), _by_label(scenes)
         self._nothing = nothing
 
@@ -39,7 +45,8 @@ class MotionBatches:
             if not is_real and self._nothing and rng.random() < 0.15:
                 name = self._nothing
             window, shown = source[name][int(rng.integers(len(source[name])))]
-            out[row] = _turned(window, rng, 3.2 if is_real or rng.random() < 0.2 else 0.15)
+            wide = is_real or rng.random() < 0.2
+            out[row] = _turned(window, rng, self._turn_rad if wide else 0.15)
             labels.append(shown)
         return out, labels
 

@@ -15,6 +15,7 @@ from bindstream.errors import MissingPackageError
 from bindstream.features.vision import MEAN, SIDE, STD
 from bindstream.modalities import MODALITIES
 from bindstream.records import ModalityName
+from bindstream.training.crops import Crop
 
 Labels = frozenset[str]
 Box = tuple[str, float, float, float, float]
@@ -22,15 +23,19 @@ Box = tuple[str, float, float, float, float]
 
 @dataclass(frozen=True)
 class Sight:
-    """Frames (1 or 2, H, W, channels) uint8 and what they show; `is_scene` if rendered.
+    """Frames (1 or 2, H, W, channels) uint8 and what they show.
 
-    `boxes` are (concept, x, y, w, h) in pixels, (x, y) the box's centre.
+    `is_scene` if they show what the product will see, as rendered frames and those of a user's own
+    camera do: they are cropped near their centre. Other heat and depth frames are seen from the
+    air. `boxes` are (concept, x, y, w, h) in pixels, (x, y) the box's centre. With `views`, one of
+    these is cut and nothing else, and what is shown is said with its place: "LABEL@2".
     """
 
     frames: NDArray[np.uint8]
     labels: Labels
     is_scene: bool
     boxes: tuple[Box, ...] = ()
+    views: tuple[Crop, ...] = ()
 
 
 def read_sight(
@@ -54,7 +59,7 @@ class SightBatches:
         self._scenes = _by_label([s for s in sights if s.is_scene])
         self._real_share = 0.0
         if self._real:
-            self._real_share = 0.6 if modality == "vision" else 0.5
+            self._real_share = (0.6 if modality == "vision" else 0.5) if self._scenes else 1.0
             weights = np.array([len(found) ** 0.5 for found in self._real.values()])
             self._weights = weights / weights.sum()
 
@@ -65,14 +70,20 @@ class SightBatches:
         for row in out:
             sight = self._pick(rng)
             shown = sight.labels
-            if self._modality == "vision":
-                _clip(sight, rng, row)
+            if sight.views:
+                frames, shown = _view(sight, rng)
             elif sight.is_scene:
-                frame = _crop(sight.frames, _near(sight.frames, rng), rng)[0]
-                row[:] = _grey(frame, rng, aerial=False)
+                frames = _crop(sight.frames, _near(sight.frames, rng), rng)
+            elif self._modality == "vision":
+                frames = _askew(sight.frames, rng)
             else:
                 tile, shown = self._tile(sight, rng)
-                row[:] = _grey(tile, rng, aerial=True)
+                frames = tile[None]
+            if self._modality == "vision":
+                _clip(frames, sight.is_scene, rng, row)
+            else:
+                aerial = not (sight.is_scene or sight.views)
+                row[:] = _grey(frames[0], rng, aerial=aerial)
             labels.append(shown)
         return out, labels
 
@@ -129,6 +140,14 @@ def _by_label(sights: Sequence[Sight]) -> dict[str, list[Sight]]:
         for name in sight.labels or {"unlabelled"}:
             found.setdefault(name, []).append(sight)
     return found
+
+
+def _view(sight: Sight, rng: np.random.Generator) -> tuple[NDArray[np.uint8], Labels]:
+    """One of the sight's fixed views at 224 × 224, and what it shows with the view's place."""
+    place = int(rng.integers(len(sight.views)))
+    part = sight.views[place].of(sight.frames)
+    shown = frozenset(f"{label}@{place}" for label in sight.labels)
+    return np.stack([_resized(frame) for frame in part]), shown
 
 
 def _near(frames: NDArray[np.uint8], rng: np.random.Generator) -> tuple[float, float, float, float]:
@@ -191,22 +210,20 @@ def _resized(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(sized.reshape(SIDE, SIDE, -1))
 
 
-def _clip(sight: Sight, rng: np.random.Generator, out: NDArray[np.float32]) -> None:
-    """Fills `out`, (3, 2, 224, 224), with the frames or with a still seen twice."""
-    if sight.is_scene:
-        frames = _crop(sight.frames, _near(sight.frames, rng), rng)
-    else:
-        frames = _askew(sight.frames, rng)
-    spread = 0.15 if sight.is_scene else 0.3
+def _clip(
+    frames: NDArray[np.uint8], is_scene: bool, rng: np.random.Generator, out: NDArray[np.float32]
+) -> None:
+    """Fills `out`, (3, 2, 224, 224), with the frames at 224 × 224 or with a still seen twice."""
+    spread = 0.15 if is_scene else 0.3
     gain = rng.uniform(1 - spread, 1 + spread) * rng.uniform(1 - spread / 3, 1 + spread / 3, 3)
     shift = rng.uniform(-40, 40) * spread
     # Every grey level's jittered and normalised value, looked up: four times faster than floats.
     levels = np.clip(np.arange(256)[:, None] * gain + shift, 0, 255) / 255
     table = ((levels - MEAN) / STD).astype(np.float32)
-    if not sight.is_scene and rng.random() < 0.25:  # part of it covered
+    if not is_scene and rng.random() < 0.25:  # part of it covered
         y, x, a, b = (int(v) for v in rng.uniform([0, 0, 30, 30], [180, 180, 90, 90]))
         frames[:, y : y + a, x : x + b] = rng.integers(256, size=3)
-    if not sight.is_scene and rng.random() < 0.1:
+    if not is_scene and rng.random() < 0.1:
         frames = np.repeat(frames.mean(-1, keepdims=True).astype(np.uint8), 3, axis=-1)
     for channel in range(3):
         out[channel, : len(frames)] = table[frames[..., channel], channel]

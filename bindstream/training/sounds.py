@@ -29,11 +29,16 @@ DB = float(np.log(10) / 10)  # one decibel in the natural logarithm of power
 
 @dataclass(frozen=True)
 class Piece:
-    """Mel frames (T, 128) float16, natural log of power; `labels` hold where `active` is true."""
+    """Mel frames (T, 128) float16, natural log of power; `labels` hold where `active` is true.
+
+    With `at`, the window that begins at this frame is cut and no other: what it is paired with was
+    recorded at the same time.
+    """
 
     mel: NDArray[np.float16]
     active: NDArray[np.bool_]
     labels: Labels
+    at: int | None = None
 
 
 def read_sound(path: Path) -> NDArray[np.float32]:
@@ -70,8 +75,13 @@ def mel_frames(wave: NDArray[np.float32]) -> Mel:
 def read_piece(path: Path, labels: Labels) -> Piece:
     """A recording; active is what lies within 30 dB of its loudest frames."""
     mel = mel_frames(read_sound(path))
+    return Piece(mel.astype(np.float16), active(mel), labels)
+
+
+def active(mel: Mel) -> NDArray[np.bool_]:
+    """Which frames lie within 30 dB of the loudest, (T,)."""
     energy = loudness(mel)
-    return Piece(mel.astype(np.float16), energy > np.percentile(energy, 98) - 30 * DB, labels)
+    return np.asarray(energy > np.percentile(energy, 98) - 30 * DB)
 
 
 def loudness(mel: Mel) -> NDArray[np.float32]:
@@ -80,7 +90,10 @@ def loudness(mel: Mel) -> NDArray[np.float32]:
 
 
 class SoundBatches:
-    """Random training windows of sound; `batch` gives inputs and what they show."""
+    """Random training windows of sound; `batch` gives inputs and what they show.
+
+    `nothing` is what rooms show; without it no window shows a room alone.
+    """
 
     def __init__(
         self,
@@ -114,9 +127,9 @@ class SoundBatches:
     def _window(self, rng: np.random.Generator) -> tuple[Mel, Labels]:
         room = self._room(rng)
         draw = rng.random()
-        if draw < 0.15:
+        if draw < 0.15 and self._nothing:
             return room, self._nothing
-        if draw < 0.35:  # rendered scenes bring their own room
+        if draw < 0.35 and self._scenes:  # rendered scenes bring their own room
             names = list(self._scenes)
             found = self._scenes[names[int(rng.integers(len(names)))]]
             piece = found[int(rng.integers(len(found)))]
@@ -193,6 +206,8 @@ def _repeat(length: int, rng: np.random.Generator) -> NDArray[np.intp]:
 
 def _crop(piece: Piece, rng: np.random.Generator) -> Mel:
     """198 frames around an active one, at another speed at times; silence past the edges."""
+    if piece.at is not None:
+        return _frames(piece.mel, piece.at + np.arange(WINDOW))
     speed = rng.uniform(0.85, 1.18) if rng.random() < 0.5 else 1.0
     span = int(WINDOW * speed)
     centre = int(rng.choice(np.flatnonzero(piece.active)))
@@ -200,10 +215,13 @@ def _crop(piece: Piece, rng: np.random.Generator) -> Mel:
     length = len(piece.mel)
     if length > span:  # stay inside a long recording, but for events at its edges
         start = int(np.clip(start, -span // 4, length - span + span // 4))
-    frames = start + (np.arange(WINDOW) * (span / WINDOW)).astype(np.intp)
-    mel = piece.mel[np.clip(frames, 0, length - 1)].astype(np.float32)
-    mel[(frames < 0) | (frames >= length)] = FLOOR
-    return mel
+    return _frames(piece.mel, start + (np.arange(WINDOW) * (span / WINDOW)).astype(np.intp))
+
+
+def _frames(mel: NDArray[np.float16], frames: NDArray[np.intp]) -> Mel:
+    found = mel[np.clip(frames, 0, len(mel) - 1)].astype(np.float32)
+    found[(frames < 0) | (frames >= len(mel))] = FLOOR
+    return found
 
 
 def _distorted(mel: Mel, rng: np.random.Generator) -> Mel:
