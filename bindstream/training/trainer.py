@@ -92,7 +92,7 @@ def train_tower(
     Raises:
         DataError: the loss is no number any more, or the checkpoint is of another tower.
     """
-    state = _stored(checkpoint, tower) if resume and checkpoint.is_file() else None
+    state = stored(checkpoint, tower) if resume and checkpoint.is_file() else None
     if state is None and fresh:
         torch.manual_seed(seed)
         begin(tower, next_batch(128, np.random.default_rng(seed))[0])
@@ -156,8 +156,9 @@ class Descent:
         watch: Watch,
         evaluate: Evaluate | None = None,
         evaluations: int = 10,
+        finish: Callable[[], None] = lambda: None,
     ) -> None:
-        """Descends until the recipe's length is reached. Blocks."""
+        """Descends until the recipe's length is reached, then has `finish` do the rest. Blocks."""
         began = time.monotonic() - self._spent_s
         stored_s, shown_s = self._spent_s, -math.inf
         self._tower.train()
@@ -179,8 +180,11 @@ class Descent:
                 self._store()
         self._tower.load_state_dict(self._averaged.state_dict())
         self._tower.eval()
-        self._finished = True
-        self._store()
+        if not self._finished:
+            finish()
+            self._averaged.load_state_dict(self._tower.state_dict())
+            self._finished = True
+            self._store()
 
     def _one_step(self, loss: Callable[[float], Tensor], progress: float) -> float:
         recipe = self._recipe
@@ -236,7 +240,7 @@ class Descent:
         partial.replace(self._checkpoint)
 
 
-def _stored(checkpoint: Path, tower: Tower) -> dict[str, Any]:
+def stored(checkpoint: Path, tower: Tower) -> dict[str, Any]:
     """The state of an earlier run.
 
     Raises:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bindstream.training.starter.recordings import Entry
 
+CREDITS = "ATTRIBUTION.csv"
 COLUMNS = ("name", "label", "author", "licence", "url", "collection")
 
 

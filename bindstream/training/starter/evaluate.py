@@ -49,6 +49,7 @@ PAIRS: tuple[tuple[ModalityName, ModalityName], ...] = (
     ("audio", "vision"), ("vision", "audio"), ("audio", "thermal"), ("thermal", "audio"),
     ("vision", "thermal"), ("thermal", "vision"), ("depth", "vision"), ("vision", "depth"),
 )  # fmt: skip
+COUNT = 20  # rendered windows of each kind
 HOP_S = 1.0  # of the windows in which false alarms of falls are counted
 
 Log = Callable[[str], None]
@@ -147,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default="starter")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--towers", default="audio,vision,thermal,depth,imu")
-    parser.add_argument("--count", type=int, default=20, help="rendered windows of each kind")
+    parser.add_argument("--count", type=int, default=COUNT, help="rendered windows of each kind")
     parser.add_argument("--json", type=Path, help="also write all figures here")
     parser.add_argument("--pictures", type=Path, help="folder for confusion tables as PNGs")
     options = parser.parse_args(arguments)

@@ -21,7 +21,8 @@ import numpy as np
 import torch
 
 from bindstream.modalities import SENSORS
-from bindstream.models.directory import ModelSpec
+from bindstream.models import load_model
+from bindstream.models.directory import ModelSpec, read_spec
 from bindstream.models.imagebind import Tower
 from bindstream.models.saving import save_model
 from bindstream.models.sizes import TowerConfig
@@ -33,17 +34,18 @@ from bindstream.training import motions, sights, sounds
 from bindstream.training.recipe import Recipe
 from bindstream.training.starter import activities, scenes
 from bindstream.training.starter.bank import Bank
-from bindstream.training.starter.credits import write_credits
+from bindstream.training.starter.card import CARD, costs, write_card
+from bindstream.training.starter.credits import CREDITS, write_credits
+from bindstream.training.starter.evaluate import COUNT, evaluate, line
 from bindstream.training.starter.further_words import FINER
 from bindstream.training.starter.phrases import BACKGROUND_OF, concepts, vocabulary
 from bindstream.training.starter.recordings import Entry, read_recordings
 from bindstream.training.starter.sight_words import PICTURES, SAME_AS
 from bindstream.training.starter.sound_words import SOUNDS
-from bindstream.training.starter.text import spread_concepts, train_text
+from bindstream.training.starter.text import train_text
 from bindstream.training.trainer import Moment, NextBatch, Watch, train_tower
 
 DIM = 256
-CREDITS = "ATTRIBUTION.csv"
 SEED = 1
 PART = "training"  # names the seeds that scenes are drawn from; held-out ones have another name
 
@@ -148,14 +150,11 @@ def train(
 ) -> None:
     """Trains the towers named, each for its share of `minutes`, into checkpoints below `work`."""
     tokens = tokenizer()
-    text = new_tower("text", tokens)
-    stored = work / "text.pt"
-    if "text" in towers and not (resume and stored.is_file()):
-        train_text(text, tokens, recipe("text", minutes), SEED, _watch("text", log))
-        spread_concepts(text.eval(), tokens, SEED + 4)
-        work.mkdir(parents=True, exist_ok=True)
-        torch.save({"averaged": text.state_dict()}, stored)
-    text.load_state_dict(torch.load(stored, weights_only=True)["averaged"])
+    text, checkpoint = new_tower("text", tokens), work / "text.pt"
+    go_on = resume or "text" not in towers
+    train_text(
+        text, tokens, recipe("text", minutes), SEED, _watch("text", log), checkpoint, resume=go_on
+    )
     bank = Bank(text.eval(), tokens, ways=24, seed=SEED)
     entries = read_recordings(data)
     for modality in (m for m in towers if m != "text"):
@@ -213,7 +212,7 @@ def export(work: Path, out: Path) -> str:
         trained_words=vocabulary(),
         limits=LIMITS,
         background={m: background(m) for m in SENSORS},
-        notes={"card": "MODEL_CARD.md", "credits": CREDITS},
+        notes={"card": CARD, "credits": CREDITS},
     )
     return save_model(out, spec, towers, tokens)
 
@@ -244,6 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoints")
     parser.add_argument("--towers", default=",".join(SHARES), help="which towers to train")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the scenes to render")
+    parser.add_argument("--describe", action="store_true", help="only measure, and write the card")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
@@ -252,11 +252,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     towers = [name for name in options.towers.split(",") if name]
     began = time.monotonic()
     log = functools.partial(print, file=sys.stderr, flush=True)
-    train(
-        options.data, work, options.minutes, towers,
-        resume=options.resume, scale=options.scale, log=log,
-    )  # fmt: skip
+    if not options.describe:
+        train(
+            options.data, work, options.minutes, towers,
+            resume=options.resume, scale=options.scale, log=log,
+        )  # fmt: skip
     fingerprint = export(work, options.out)
-    write_credits(options.data, read_recordings(options.data), options.out / CREDITS)
     log(f"wrote {options.out} ({fingerprint}) after {(time.monotonic() - began) / 60:.1f} minutes")
+    describe(options.data, work, options.out, log)
     return 0
+
+
+def describe(data: Path, work: Path, out: Path, log: Callable[[str], None]) -> None:
+    """Measures the model in `out` and writes its card and credits beside the weights."""
+    entries, model = read_recordings(data), load_model(out)
+    write_credits(data, entries, out / CREDITS)
+    figures = []
+    for figure in evaluate(model, data, [m for m in SENSORS if m in model.modalities], COUNT, log):
+        figures.append(figure)
+        log(line(figure))
+    write_card(out, read_spec(out), figures, entries, costs(work))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -12,13 +14,25 @@ from bindstream.models.tokenizer import Tokenizer
 from bindstream.training.recipe import Recipe
 from bindstream.training.starter.bank import Bank
 from bindstream.training.starter.phrases import concepts, related, worded
-from bindstream.training.trainer import Descent, Watch
+from bindstream.training.trainer import Descent, Watch, stored
 
 RIDGE = 0.0005  # of the closed-form head, as a share of the phrases' variance per dimension
 
 
-def train_text(tower: Tower, tokenizer: Tokenizer, recipe: Recipe, seed: int, watch: Watch) -> None:
-    """Trains `tower` until phrasings of one concept lie together and concepts lie apart."""
+def train_text(
+    tower: Tower,
+    tokenizer: Tokenizer,
+    recipe: Recipe,
+    seed: int,
+    watch: Watch,
+    checkpoint: Path,
+    *,
+    resume: bool,
+) -> None:
+    """Trains `tower` until phrasings of one concept lie together and concepts lie apart.
+
+    With `resume` it goes on from `checkpoint`; what is finished is only read.
+    """
     rng = np.random.default_rng(seed)
     names = tuple(concepts())
     near = torch.zeros(len(names), len(names), dtype=torch.bool)
@@ -41,7 +55,13 @@ def train_text(tower: Tower, tokenizer: Tokenizer, recipe: Recipe, seed: int, wa
         total: Tensor = F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own) + 20 * spread
         return total
 
-    Descent(tower, recipe, None, None).run(loss, len(names), watch)
+    state = stored(checkpoint, tower) if resume and checkpoint.is_file() else None
+    Descent(tower, recipe, checkpoint, state).run(
+        loss,
+        len(names),
+        watch,
+        finish=lambda: spread_concepts(tower, tokenizer, seed + 4),
+    )
 
 
 def spread_concepts(tower: Tower, tokenizer: Tokenizer, seed: int, ways: int = 40) -> None:
