@@ -12,7 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bindstream.config import QueryConfig
-from bindstream.matcher import CONTRAST_TEMPERATURE, SAME_MEANING, Matcher, make_query, soft_maximum
+from bindstream.matcher import (
+    CONTRAST_TEMPERATURE,
+    SAME_MEANING,
+    Matcher,
+    Query,
+    make_query,
+    soft_maximum,
+)
 from bindstream.records import Embedding, Score
 
 DIM = 64
@@ -198,3 +205,28 @@ def test_with_nothing_to_contrast_with_the_share_is_whole() -> None:
     matcher = Matcher({})
     matcher.put(query(dog))
     assert only_score(matcher, window(sound)).share == 1
+
+
+def test_a_taught_query_is_contrasted_with_its_level_alone() -> None:
+    beep, noise = directions(2, 11)
+    matcher = Matcher({"audio": np.stack([noise, beep])})
+    config = QueryConfig.model_validate({"text": "a beep", "modalities": "audio"})
+    matcher.put(Query(config, beep, NONE, "m1", level=0.4))
+    for sound in (beep, noise, beep + noise):
+        score = only_score(matcher, window(sound))
+        assert score.value == pytest.approx(score.cosine - 0.4)
+        raised = math.exp((0.4 - score.cosine) / CONTRAST_TEMPERATURE)
+        assert score.share == pytest.approx(1 / (1 + raised))
+    assert matcher.push(window(beep, "door", "vision")) == []
+
+
+def test_other_background_phrases_count_from_then_on() -> None:
+    dog, noise = directions(2, 12)
+    matcher, informed = Matcher({}), Matcher({"audio": noise[None]})
+    for each in (matcher, informed):
+        each.put(query(dog))
+    assert only_score(matcher, window(noise)).value > -0.5
+    matcher.contrast_with({"audio": noise[None]})
+    now, expected = (only_score(each, window(noise)) for each in (matcher, informed))
+    assert (now.value, now.share) == (expected.value, expected.share)
+    assert now.value < -0.5

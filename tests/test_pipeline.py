@@ -12,6 +12,10 @@ from bindstream import Alert, Config, Embedding, Pipeline
 from bindstream.calibration import WARM_UP
 from bindstream.embedding import Embedder
 from bindstream.errors import ConfigError, ModelError
+from bindstream.models import load_model
+from bindstream.teaching.lesson import Lesson, learn
+from bindstream.teaching.taught import save_taught
+from tests.teaching import recordings
 
 
 def config(model: Path, **query: object) -> Config:
@@ -162,3 +166,64 @@ def test_where_the_vector_to_be_reused_does_not_exist_the_window_is_embedded(
     assert after[-1] >= 14
     said = pipeline.health()["hall"].accounts
     assert (said.captured, said.pending, sum(said.dropped.values())) == (len(records), 0, 0)
+
+
+def test_a_taught_query_finds_new_recordings_of_what_it_was_taught(tmp_path: Path) -> None:
+    names = {"beep": recordings.beeps, "hum": recordings.hum, "room": recordings.noise}
+    files = {
+        name: [recordings.write(tmp_path / f"{name}{i}.wav", sound(i)) for i in range(3)]
+        for name, sound in names.items()
+    }
+    model = load_model("starter", modalities=["audio"], device="cpu", threads=1)
+    lesson = Lesson("washer-beep", "audio", files["beep"], [*files["hum"], *files["room"]])
+    save_taught(learn(model, lesson, tmp_path).taught, tmp_path / "washer-beep.json")
+    day = [recordings.noise(seed, 50.0, 0.003) for seed in (9, 10)]
+    for wave, sound in zip(day, (recordings.beeps(7, 6.0), recordings.hum(7, 6.0)), strict=True):
+        wave[30 * 16000 : 36 * 16000] += sound
+    for name, wave in zip(("kitchen", "cellar"), day, strict=True):
+        recordings.write(tmp_path / f"{name}.wav", wave)
+    (tmp_path / "config.yaml").write_text(
+        "streams:\n"
+        "  - {name: kitchen, source: {kind: microphone, file: kitchen.wav, speed: max}}\n"
+        "  - {name: cellar, source: {kind: microphone, file: cellar.wav, speed: max}}\n"
+        "model: {device: cpu, threads: 1}\n"
+        "queries:\n  - {taught: washer-beep.json, text: the washer is done}\n"
+    )
+    pipeline = Pipeline(tmp_path / "config.yaml")
+    assert "text" not in pipeline.model.modalities
+    records = list(pipeline)
+    alerts = [r for r in records if isinstance(r, Alert)]
+    began = min(r.start_ns for r in records if isinstance(r, Embedding) and r.stream == "kitchen")
+    assert [(a.stream, a.state) for a in alerts] == [("kitchen", "started"), ("kitchen", "ended")]
+    assert 28 <= (alerts[0].start_ns - began) / 1e9 <= 31
+    assert 35 <= (alerts[1].end_ns - began) / 1e9 <= 39
+    assert (alerts[0].query, alerts[0].text) == ("the-washer-is-done", "the washer is done")
+    assert alerts[0].modality == "audio"
+
+
+def test_words_and_examples_may_be_watched_for_side_by_side(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    model = load_model(tiny_model, modalities=["audio"], device="cpu", threads=1)
+    file = recordings.write(tmp_path / "a.wav", recordings.beeps(0))
+    save_taught(learn(model, Lesson("beep", "audio", [file]), tmp_path).taught, tmp_path / "b.json")
+    easy = {"on": 1e-4, "off": 1e-5}  # untrained towers hardly tell one sound from another
+    both = config(tiny_model, **easy).model_dump()
+    queries = [*both["queries"], {"taught": str(tmp_path / "b.json"), **easy}]
+    pipeline = Pipeline(Config.model_validate({**both, "queries": queries}))
+    assert not [warning for warning in pipeline.warnings if "never seen" in warning]
+    heard = {(a.query, a.modality) for a in pipeline if isinstance(a, Alert)}
+    assert ("b", "audio") in heard
+    assert {modality for query, modality in heard if query == "b"} == {"audio"}
+    assert {modality for query, modality in heard if query == "a-dog-barking"} > {"vision"}
+
+
+def test_a_query_taught_by_another_model_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    model = load_model("starter", modalities=["audio"], device="cpu", threads=1)
+    file = recordings.write(tmp_path / "a.wav", recordings.beeps(0))
+    save_taught(learn(model, Lesson("beep", "audio", [file]), tmp_path).taught, tmp_path / "b.json")
+    foreign = Config.model_validate(
+        {**config(tiny_model).model_dump(), "queries": [{"taught": str(tmp_path / "b.json")}]}
+    )
+    with pytest.raises(ModelError, match=r"is of the model starter.*teach --again .*b\.json"):
+        Pipeline(foreign)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from typer import BadParameter
@@ -26,7 +27,7 @@ def spread(args: Sequence[str], options: Sequence[str]) -> Iterator[str]:
         BadParameter: such an option is followed by nothing.
     """
     option = ""
-    for arg, following in zip(args, [*args[1:], "-"], strict=True):
+    for arg, following in zip_longest(args, args[1:], fillvalue="-"):
         if not arg.startswith("-"):
             yield from (option, arg) if option else (arg,)
         elif arg not in options:

@@ -256,8 +256,11 @@ def _show(path: Path, learnt: Learnt, model: Model, config: Path | None) -> None
         how = f"a ridge, pulled to the examples' mean by {taught.pull:g}"
     if taught.text:
         how += f", and words by {taught.text_weight:.0%}: {', '.join(taught.text)}"
+    scores = f"Scores are by a query made without the file; alerts count from {taught.level:.2f}."
+    if not taught.negatives:
+        scores += " What else would be taken for it only --not FILES can tell."
     lines = (
-        f"Scores are by a query made without the file; alerts count from {taught.level:.2f}.",
+        scores,
         f"{taught.name} is in {path}: {taught.modality} by {model.name}, {how}.",
         f"In a configuration: queries: [{{taught: {json.dumps(_beside(path, config))}}}]",
         f"In a pipeline that runs: bindstream query add --taught {path}",

@@ -44,6 +44,10 @@ ALONE = 0.25
 """How much less a new example scores by a single one than that one by itself, on average."""
 
 
+TURNS = 40
+"""Files of a side are left out one by one up to here, and in so many groups from here on."""
+
+
 @dataclass(frozen=True)
 class Fit:
     """A query's vector (dim,) float32 of unit length, its level, and how it came about.
@@ -148,19 +152,23 @@ def _left_out(
     if len(positives) == 1:
         found = positives @ mix(_learnt(positives, negatives, pull)) - ALONE
     else:
-        found = np.array(
-            [one @ mix(_learnt(rest, negatives, pull)) for one, rest in _in_turn(positives)]
+        found = np.concatenate(
+            [some @ mix(_learnt(rest, negatives, pull)) for some, rest in _in_turn(positives)]
         )
-    mistaken = np.array(
-        [one @ mix(_learnt(positives, rest, pull)) for one, rest in _in_turn(negatives)]
+    mistaken = np.concatenate(
+        [
+            np.zeros(0),
+            *(some @ mix(_learnt(positives, rest, pull)) for some, rest in _in_turn(negatives)),
+        ]
     )
     return found, mistaken
 
 
 def _in_turn(rows: Scores) -> Iterator[tuple[Scores, Scores]]:
-    """Each row, and all but that row."""
-    for i, one in enumerate(rows):
-        yield one, np.delete(rows, i, axis=0)
+    """Each row, and all but that row; of more than `TURNS`, some rows together."""
+    turns = min(len(rows), TURNS)
+    for places in np.array_split(np.arange(len(rows)), turns) if turns else ():
+        yield rows[places], np.delete(rows, places, axis=0)
 
 
 def _pull(positives: Scores, negatives: Scores, mix: _Mix) -> float:

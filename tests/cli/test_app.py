@@ -15,6 +15,7 @@ COMMANDS = (
     ["query", "add"],
     ["query", "list"],
     ["query", "remove"],
+    ["teach"],
     ["embed"],
     ["model", "import"],
     ["model", "info"],

@@ -14,6 +14,7 @@ def test_a_list_of_files_ends_with_the_next_option() -> None:
     assert found[:5] == ["m", "--images", "a", "--images", "b"]
     assert found[5:] == ["--text", "A dog.", "--sounds", "c", "--json"]
     assert list(spread(["--images=a", "m"], LISTS)) == ["--images=a", "m"]
+    assert list(spread([], LISTS)) == []
 
 
 @pytest.mark.parametrize("given", [["m", "--images"], ["--sounds", "--json", "m"]])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,11 @@ from bindstream.config import Problem, QueryConfig, check_config, json_schema, l
 from bindstream.config.gate import GateConfig
 from bindstream.errors import ConfigError
 from bindstream.gate import GATE_LEVELS, REFRESH_S
+from bindstream.models import model_directory
+from bindstream.models.directory import read_spec
 from bindstream.sources.registry import KINDS
+from bindstream.teaching.taught import save_taught
+from tests.teaching.test_taught import made
 
 GOOD = """\
 streams:
@@ -271,11 +276,13 @@ def test_the_schema_knows_every_kind_and_does_not_ask_for_the_modality() -> None
     stream = schema["$defs"]["StreamConfig"]
     assert stream["required"] == ["name", "source"]
     assert set(stream["properties"]["source"]["discriminator"]["mapping"]) == set(KINDS)
+    either = schema["$defs"]["QueryConfig"]["anyOf"]
+    assert either == [{"required": ["text"]}, {"required": ["taught"]}]
 
 
 SECTIONS = ["streams", "model", "bus", "ray", "queries", "sinks"]
 WORDS = """streams queries name modality source kind window_s hop_s placement url device text on
-off id modalities path keys address celsius features span_c"""
+off id taught modalities path keys address celsius features span_c"""
 KEYS = st.sampled_from(WORDS.split())
 SCALARS = st.one_of(
     st.none(),
@@ -453,3 +460,68 @@ def test_a_query_without_a_word_is_a_problem(tmp_path: Path, text: str) -> None:
     found = only_problem(tmp_path, GOOD + f"queries:\n  - {{id: x, text: {text}}}\n")
     assert found.path == "queries[0].text"
     assert "no word" in found.what
+
+
+def save_beep(folder: Path, model: Path | str = "starter", modality: str = "thermal") -> None:
+    fingerprint = read_spec(model_directory(model)).fingerprint
+    by = {"name": "starter", "fingerprint": fingerprint}
+    save_taught(made(model=by, modality=modality), folder / "queries" / "beep.json")
+
+
+TAUGHT = GOOD + "queries:\n  - taught: queries/beep.json\n"
+
+
+def test_a_taught_query_is_found_beside_the_file(tmp_path: Path) -> None:
+    save_beep(tmp_path)
+    assert problems_of(tmp_path, TAUGHT) == []
+    (query,) = load_config(tmp_path / "config.yaml").queries
+    assert query.taught == tmp_path / "queries" / "beep.json"
+    assert (query.id, query.text) == ("beep", ("beep",))
+
+
+def test_a_taught_query_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
+    found = only_problem(tmp_path, TAUGHT)
+    assert (found.line, found.path) == (7, "queries[0].taught")
+    assert "beep.json" in found.what
+
+
+def test_a_file_that_is_no_taught_query_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "queries").mkdir()
+    (tmp_path / "queries" / "beep.json").write_text("{}")
+    assert "no taught query" in only_problem(tmp_path, TAUGHT).what
+
+
+def test_a_query_taught_by_another_model_is_a_problem(tmp_path: Path, tiny_model: Path) -> None:
+    save_beep(tmp_path, tiny_model)
+    found = only_problem(tmp_path, TAUGHT)
+    assert found.path == "queries[0].taught"
+    assert "this model is" in found.what
+    assert "bindstream teach --again" in found.fix
+
+
+@pytest.mark.parametrize("narrowed", ["streams: door", "modalities: vision"])
+def test_a_query_taught_by_what_it_does_not_hear_is_a_problem(
+    tmp_path: Path, narrowed: str
+) -> None:
+    save_beep(tmp_path)
+    found = only_problem(tmp_path, TAUGHT + f"    {narrowed}\n")
+    assert found.path == "queries[0].taught"
+    assert "is of thermal, and this query listens to vision" in found.what
+
+
+def test_a_model_without_text_can_watch_for_what_it_was_taught(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    shutil.copytree(tiny_model, tmp_path / "mute")
+    card = json.loads((tmp_path / "mute" / "model.json").read_text())
+    del card["towers"]["text"]
+    (tmp_path / "mute" / "model.json").write_text(json.dumps(card))
+    save_beep(tmp_path, tmp_path / "mute")
+    assert problems_of(tmp_path, TAUGHT + "model: {name: ./mute}\n") == []
+    assert "text" not in load_config(tmp_path / "config.yaml").towers
+
+
+def test_words_as_negatives_of_a_taught_query_are_a_problem(tmp_path: Path) -> None:
+    save_beep(tmp_path)
+    found = only_problem(tmp_path, TAUGHT + "    negatives: [a dog]\n")
+    assert "--not FILES" in found.what

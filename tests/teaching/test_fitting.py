@@ -134,3 +134,14 @@ def test_nothing_to_learn_from_and_examples_that_cancel_out_are_refused() -> Non
         fit(NONE, NONE)
     with pytest.raises(DataError, match=r"cancel out.*a query each"):
         fit(np.stack([one, -one]), NONE)
+
+
+def test_of_many_files_each_is_still_scored_without_itself() -> None:
+    base, other = directions(2, 22)
+    examples, negatives = around(base, 90, 23), around(other, 50, 24)
+    odd = np.concatenate((examples, other[None]))
+    made = fit(odd, negatives)
+    assert (made.positive_scores.shape, made.negative_scores.shape) == ((91,), (50,))
+    assert made.positive_scores.argmin() == 90
+    assert made.shares(made.positive_scores)[:90].min() > 0.3
+    assert made.shares(made.negative_scores).max() < 0.3
