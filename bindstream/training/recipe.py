@@ -8,6 +8,8 @@ from bindstream.records import ModalityName
 
 BETAS = (0.9, 0.95)
 """AdamW's, of ImageBind's table 9 (arXiv 2305.05665)."""
+LENGTHS = ("epochs", "steps", "minutes")
+"""How a recipe may say how long it lasts."""
 
 
 class Recipe(BaseModel):
@@ -42,7 +44,7 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _one_length(self) -> Recipe:
-        given = [name for name in ("epochs", "steps", "minutes") if getattr(self, name)]
+        given = [name for name in LENGTHS if getattr(self, name)]
         if len(given) != 1:
             said = " and ".join(given) or "none"
             raise ValueError(f"give one of epochs, steps and minutes (given: {said})")

@@ -81,8 +81,8 @@ def train_tower(
 ) -> None:
     """Trains `tower` and leaves it with the running mean of its weights, in evaluation mode.
 
-    Every minute the state goes to `checkpoint`; with `resume` an interrupted training goes on from
-    it, and one that has finished is only read.
+    Every minute, and on KeyboardInterrupt, the state goes to `checkpoint`; with `resume` an
+    interrupted training goes on from it, and one that has finished is only read.
 
     Args:
         pairs: how many there are, so that epochs can be counted.
@@ -121,6 +121,9 @@ def train_tower(
     try:
         with dropping(tower, recipe.drop_path, recipe.head_dropout):
             descent.run(loss, pairs, watch, evaluate, evaluations)
+    except KeyboardInterrupt:
+        descent.store()
+        raise
     finally:
         batches.close()
 
@@ -177,14 +180,14 @@ class Descent:
                 watch(self._moment(progress, rate, {}))
             if self._spent_s - stored_s > KEEP_EVERY_S:
                 stored_s = self._spent_s
-                self._store()
+                self.store()
         self._tower.load_state_dict(self._averaged.state_dict())
         self._tower.eval()
         if not self._finished:
             finish()
             self._averaged.load_state_dict(self._tower.state_dict())
             self._finished = True
-            self._store()
+            self.store()
 
     def _one_step(self, loss: Callable[[float], Tensor], progress: float) -> float:
         recipe = self._recipe
@@ -219,7 +222,8 @@ class Descent:
     def _moment(self, progress: float, rate: float, figures: Mapping[str, float]) -> Moment:
         return Moment(min(progress, 1.0), self._step, self._spent_s, self._mean, rate, figures)
 
-    def _store(self) -> None:
+    def store(self) -> None:
+        """Write the checkpoint, whole or not at all; nothing where there is to be none."""
         if self._checkpoint is None:
             return
         self._checkpoint.parent.mkdir(parents=True, exist_ok=True)
