@@ -32,16 +32,16 @@ def recorded(
         times, rows, labels = read_motion(entry.path)
         last = int(times[-1]) - WINDOW_NS
         for start in rng.uniform(0, max(last, 1), starts).astype(np.int64):
-            inside = (times >= start) & (times < start + WINDOW_NS)
-            if inside.sum() < 300 or np.diff(times[inside]).max() > 200_000_000:
-                continue
-            window = resample(times[inside], rows[inside], int(start), int(start) + WINDOW_NS)
-            found.append((window, shown(labels[inside])))
+            whole = window_at(times, rows, int(start))
+            if whole is not None:
+                inside = (times >= start) & (times < start + WINDOW_NS)
+                found.append((whole, shown(labels[inside])))
         for stretch in stretches(times, labels):
             label = str(labels[stretch.start])
-            around = _around(times, rows, labels, stretch)
-            found += [(around[0], around[1])] if around else []
-            found += [(window, frozenset({RECORDED[label]})) for window in alone(rows[stretch])]
+            middle = around(times, rows, stretch)
+            if middle is not None:
+                found.append((middle, frozenset({RECORDED[label]})))
+            found += [(one, frozenset({RECORDED[label]})) for one in alone(rows[stretch])]
     return found
 
 
@@ -73,19 +73,27 @@ def stretches(times: NDArray[np.int64], labels: NDArray[np.str_]) -> list[slice]
     return [slice(a, b) for a, b in pairwise(bounds) if times[b - 1] - times[a] > 500_000_000]
 
 
-def _around(
-    times: NDArray[np.int64],
-    rows: NDArray[np.float32],
-    labels: NDArray[np.str_],
-    stretch: slice,
-) -> tuple[Window, Labels] | None:
-    """The 5 s around a run, the first and last readings held where the recording has ended."""
-    start = int(times[stretch.start] + times[stretch.stop - 1] - WINDOW_NS) // 2
-    inside = np.flatnonzero((times >= start) & (times < start + WINDOW_NS))
-    if len(inside) < 100:
+def window_at(times: NDArray[np.int64], rows: NDArray[np.float32], start: int) -> Window | None:
+    """The 5 s from `start` (ns), (6, 2000); None where the sensor was silent for over 0.2 s."""
+    inside = (times >= start) & (times < start + WINDOW_NS)
+    silent = np.diff([start, *times[inside], start + WINDOW_NS])
+    if silent.max() > 200_000_000:
         return None
-    window = resample(times[inside], rows[inside], start, start + WINDOW_NS)
-    return window, frozenset({RECORDED[str(labels[stretch.start])]})
+    return resample(times[inside], rows[inside], start, start + WINDOW_NS)
+
+
+def around(times: NDArray[np.int64], rows: NDArray[np.float32], stretch: slice) -> Window | None:
+    """The 5 s around a run, (6, 2000); the first or last reading holds where the recording ends.
+
+    None where the sensor was silent for over 0.2 s.
+    """
+    start = int(times[stretch.start] + times[stretch.stop - 1] - WINDOW_NS) // 2
+    inside = times[(times >= start) & (times < start + WINDOW_NS)]
+    if len(inside) < 2 or np.diff(inside).max() > 200_000_000:
+        return None
+    grid = np.arange(start, start + WINDOW_NS, 10_000_000)
+    held = np.stack([np.interp(grid, times, axis) for axis in rows.T], 1).astype(np.float32)
+    return resample(grid, held, start, start + WINDOW_NS)
 
 
 def alone(rows: NDArray[np.float32]) -> list[Window]:

@@ -11,7 +11,6 @@ from PIL import Image
 
 from bindstream.features import features_for
 from bindstream.features.audio import RATE_HZ, filterbank
-from bindstream.features.imu import resample
 from bindstream.features.thermal import GainControl, thermal_image
 from bindstream.features.vision import still_clip
 from bindstream.modalities import MODALITIES
@@ -21,7 +20,13 @@ from bindstream.scene.examples import example
 from bindstream.scene.seeds import rng_for
 from bindstream.training.motions import WINDOW_NS
 from bindstream.training.sounds import read_sound
-from bindstream.training.starter.activities import RECORDED, read_motion, stretches
+from bindstream.training.starter.activities import (
+    RECORDED,
+    around,
+    read_motion,
+    stretches,
+    window_at,
+)
 from bindstream.training.starter.phrases import BACKGROUND_OF
 from bindstream.training.starter.recordings import Entry
 
@@ -29,7 +34,6 @@ PART = "held out"  # names the seeds of rendered houses that training never sees
 HOP_S = 1.0  # between a clip's windows
 CROP = 1.5  # side of a thermal crop, in sides of the box
 WHITE_C = 40.0  # what the 8-bit frames' white stands for; gain control stretches it again
-LEAST_MOVED = 300  # readings of a window of motion
 
 
 @dataclass(frozen=True)
@@ -82,9 +86,9 @@ def activities(entries: Sequence[Entry]) -> Iterator[Shown]:
     for entry in entries:
         times, rows, labels = read_motion(entry.path)
         for run in stretches(times, labels):
-            start = int(times[run.start] + times[run.stop - 1] - WINDOW_NS) // 2
-            inside = (times >= start) & (times < start + WINDOW_NS)
-            window = resample(times[inside], rows[inside], start, start + WINDOW_NS)
+            window = around(times, rows, run)
+            if window is None:
+                continue
             name = RECORDED[str(labels[run.start])]
             yield Shown(window[None], frozenset({name}), entry.group, name)
 
@@ -93,12 +97,9 @@ def walks(entries: Sequence[Entry], hop_s: float) -> Iterator[Shown]:
     """All windows of whole recordings, one each `hop_s`, as a live stream would give them."""
     for entry in entries:
         times, rows, _ = read_motion(entry.path)
-        found = []
-        for start in range(0, int(times[-1]) - WINDOW_NS, int(hop_s * 1e9)):
-            inside = (times >= start) & (times < start + WINDOW_NS)
-            if inside.sum() >= LEAST_MOVED:
-                window = resample(times[inside], rows[inside], start, start + WINDOW_NS)
-                found.append(window)
+        starts = range(0, int(times[-1]) - WINDOW_NS, int(hop_s * 1e9))
+        windows = (window_at(times, rows, start) for start in starts)
+        found = [window for window in windows if window is not None]
         if found:
             yield Shown(np.stack(found), frozenset(), entry.group, "recorded")
 

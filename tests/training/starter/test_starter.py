@@ -14,7 +14,7 @@ from bindstream.models import INSTALLED, load_model
 from bindstream.models.encoder import Model
 from bindstream.records import ModalityName
 from bindstream.scene.catalogue import CATALOGUE, kinds_of
-from bindstream.training.starter.evaluate import PART, rendered_examples, rendered_input
+from bindstream.training.starter.held_out import PART, house, houses
 from bindstream.training.starter.making import PART as TRAINED_PART
 from bindstream.training.starter.making import export, new_tower, tokenizer
 
@@ -47,7 +47,7 @@ def test_starter_finds_the_right_words_for_events_in_unseen_houses(
     kinds = kinds_of(modality)
     words = model.encode_text([CATALOGUE[kind].words for kind in kinds])
     inputs = [
-        (kind, rendered_input(modality, kind, index))
+        (kind, house(modality, kind, index))
         for kind in kinds
         for index in range(PER_KIND[modality])
     ]
@@ -58,8 +58,8 @@ def test_starter_finds_the_right_words_for_events_in_unseen_houses(
 
 
 def test_rendered_examples_hold_every_kind_and_background() -> None:
-    shown = [labels for _, labels in rendered_examples("depth", 1)]
-    assert {name for labels in shown for name in labels} == {*kinds_of("depth"), "empty_view"}
+    shown = [one.concepts for one in houses("depth", 1)]
+    assert {name for concepts in shown for name in concepts} == {*kinds_of("depth"), "empty_view"}
 
 
 def test_every_word_of_the_simulated_house_is_known_to_the_starter(model: Model) -> None:
