@@ -14,7 +14,10 @@ import psutil
 import pytest
 
 from bindstream.bus import Subscriber
+from bindstream.models.directory import read_spec
+from bindstream.teaching.taught import save_taught
 from tests.cli.conftest import Command
+from tests.teaching.test_taught import made
 
 pytestmark = pytest.mark.slow
 
@@ -91,6 +94,26 @@ def test_queries_are_added_listed_and_removed(bindstream: Command, running: Path
     assert (listed[1]["negatives"], listed[1]["on"]) == (["silence"], 7)
     assert bindstream("query", "remove", "glass-breaking", "-c", running).code == 0
     assert "glass-breaking" not in bindstream("query", "list", "-c", running).out
+
+
+def test_a_taught_query_is_added(
+    bindstream: Command, running: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    spec = read_spec(tiny_model)
+    by = {"name": spec.name, "fingerprint": spec.fingerprint}
+    for modality in ("imu", "audio"):
+        query = made(dim=spec.dim, model=by, modality=modality)
+        save_taught(query, tmp_path / f"{modality}-beep.json")
+    given = ("query", "add", "--taught", tmp_path / "imu-beep.json", "-c", running)
+    assert "Watching for imu-beep" in bindstream(*given).out
+    assert "imu-beep (taught)" in bindstream("query", "list", "-c", running).out
+    assert bindstream("query", "remove", "imu-beep", "-c", running).code == 0
+    other = bindstream("query", "add", "--taught", tmp_path / "audio-beep.json", "-c", running)
+    assert other.code == 1
+    assert "no stream this query listens to is audio" in other.err
+    gone = bindstream("query", "add", "--taught", tmp_path / "gone.json", "-c", running)
+    assert "gone.json: it cannot be read" in gone.err
+    assert bindstream("query", "add", "-c", running).code == 2
 
 
 def test_a_query_that_cannot_be_is_refused_and_nothing_changes(

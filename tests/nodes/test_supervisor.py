@@ -19,8 +19,10 @@ from bindstream.config import Config
 from bindstream.control import ask
 from bindstream.errors import BindstreamError, BusError
 from bindstream.flight import IN_FLIGHT, WAITING
+from bindstream.models.directory import read_spec
 from bindstream.records import Embedding
 from nodes.supervisor import Supervisor
+from tests.teaching.test_taught import made
 
 pytestmark = pytest.mark.slow
 ANY = "tcp://127.0.0.1:0"
@@ -182,6 +184,37 @@ def test_queries_are_added_listed_and_removed_while_running(run: Supervisor) -> 
         ask(run.control, {"op": "query.remove", "id": "nonsense"})
 
 
+def taught(directory: Path, **over: Any) -> dict[str, Any]:
+    """A request to watch for what was taught elsewhere: its file is not on this machine."""
+    spec = read_spec(directory)
+    by = {"name": spec.name, "fingerprint": spec.fingerprint}
+    query = made(dim=spec.dim, **{"model": by, "modality": "vision", **over})
+    content = query.model_dump(mode="json", exclude={"examples"})
+    return {"op": "query.add", "query": {"taught": "/elsewhere/my-cat.json"}, "taught": content}
+
+
+def test_a_taught_query_is_added_without_its_file(run: Supervisor, tiny_model: Path) -> None:
+    assert ask(run.control, taught(tiny_model)) == {
+        "id": "my-cat",
+        "text": ["my-cat"],
+        "warnings": [],
+    }
+    wait_for(run, lambda s: any(x["query"] == "my-cat" for x in s["match"]["scores"]), 15)
+    listed = ask(run.control, {"op": "query.list"})["queries"][-1]
+    assert (listed["taught"], listed["modalities"]) == ("/elsewhere/my-cat.json", ["vision"])
+    with pytest.raises(BusError, match="no stream this query listens to is audio"):
+        ask(run.control, taught(tiny_model, modality="audio") | {"replace": True})
+    foreign = taught(tiny_model, model={"name": "huge", "fingerprint": "f00"})
+    with pytest.raises(BusError, match=r"is of the model huge \(f00\).*teach --again"):
+        ask(run.control, foreign | {"replace": True})
+    with pytest.raises(BusError, match="no taught query"):
+        ask(run.control, taught(tiny_model) | {"taught": {"level": 1}, "replace": True})
+    gone = {"op": "query.add", "query": {"taught": "/elsewhere/gone.json"}}
+    with pytest.raises(BusError, match=r"/elsewhere/gone\.json: it cannot be read"):
+        ask(run.control, gone)
+    ask(run.control, {"op": "query.remove", "id": "my-cat"})
+
+
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
 def test_a_lost_stream_actor_comes_back_with_its_accounts(run: Supervisor, blow: int) -> None:
     wait_for(run, going_on(run), 15)
@@ -293,11 +326,13 @@ def test_a_run_without_queries_has_no_text_tower_until_there_is_one(
     silent = config(pictures, tiny_model, streams=1).model_copy(update={"queries": ()})
     with Supervisor(silent) as run:
         wait_for(run, lambda s: embedded(s, "door0") > 2, 30)
+        ask(run.control, taught(tiny_model))
+        wait_for(run, lambda s: s["match"].get("queries") == ("my-cat",), 15)
         assert run.status()["embedders"]["embed-0"]["towers"] == ("vision",)
         ask(run.control, {"op": "query.add", "query": {"text": "a dog", "on": 50}}, timeout_s=60)
         ask(run.control, {"op": "query.add", "query": {"text": "glass", "on": 50}}, timeout_s=60)
-        wait_for(run, lambda s: s["match"].get("queries") == ("a-dog", "glass"), 15)
-        wait_for(run, lambda s: len(s["match"].get("scores", ())) == 2, 15)
+        wait_for(run, lambda s: s["match"].get("queries") == ("my-cat", "a-dog", "glass"), 15)
+        wait_for(run, lambda s: len(s["match"].get("scores", ())) == 3, 15)
         assert "text" in run.status()["embedders"]["embed-0"]["towers"]
 
 
