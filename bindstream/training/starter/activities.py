@@ -21,6 +21,7 @@ RECORDED = {
     "turning": "turning",
     "sitting_down": "sitting_down",
 }
+_READINGS = 502  # of 5 s at about 100 Hz
 
 
 def recorded(
@@ -38,9 +39,10 @@ def recorded(
                 found.append((whole, shown(labels[inside])))
         for stretch in stretches(times, labels):
             label = str(labels[stretch.start])
-            middle = around(times, rows, stretch)
-            if middle is not None:
-                found.append((middle, frozenset({RECORDED[label]})))
+            for shift_s in rng.uniform(-0.4, 0.4, 3):
+                middle = around(times, rows, stretch, shift_s)
+                if middle is not None:
+                    found.append((middle, frozenset({RECORDED[label]})))
             found += [(one, frozenset({RECORDED[label]})) for one in alone(rows[stretch])]
     return found
 
@@ -82,12 +84,15 @@ def window_at(times: NDArray[np.int64], rows: NDArray[np.float32], start: int) -
     return resample(times[inside], rows[inside], start, start + WINDOW_NS)
 
 
-def around(times: NDArray[np.int64], rows: NDArray[np.float32], stretch: slice) -> Window | None:
-    """The 5 s around a run, (6, 2000); the first or last reading holds where the recording ends.
+def around(
+    times: NDArray[np.int64], rows: NDArray[np.float32], stretch: slice, shift_s: float = 0.0
+) -> Window | None:
+    """The 5 s around a run (`shift_s` later), (6, 2000); the first or last reading holds where the recording ends.
 
     None where the sensor was silent for over 0.2 s.
     """
-    start = int(times[stretch.start] + times[stretch.stop - 1] - WINDOW_NS) // 2
+    middle = int(times[stretch.start] + times[stretch.stop - 1]) // 2
+    start = middle + int(shift_s * 1e9) - WINDOW_NS // 2
     inside = times[(times >= start) & (times < start + WINDOW_NS)]
     if len(inside) < 2 or np.diff(inside).max() > 200_000_000:
         return None
@@ -96,21 +101,25 @@ def around(times: NDArray[np.int64], rows: NDArray[np.float32], stretch: slice) 
     return resample(grid, held, start, start + WINDOW_NS)
 
 
+def repeated(rows: NDArray[np.float32]) -> Window:
+    """A run of readings again and again until 5 s are full, (6, 2000)."""
+    return _resampled(np.take(rows, np.arange(_READINGS), axis=0, mode="wrap"))
+
+
 def alone(rows: NDArray[np.float32]) -> list[Window]:
     """A run of readings made 5 s long in each way that people do it, each (6, 2000).
 
     Played again and again, to and fro, held at both ends, and stretched.
     """
-    count = 502  # readings of 5 s at about 100 Hz
     there_and_back = np.concatenate([rows, rows[-2:0:-1]])
-    before = max(count - len(rows), 0) // 2
-    held = np.clip(np.arange(count) - before, 0, len(rows) - 1)
-    places = np.linspace(0, len(rows) - 1, count)
-    ways = (
-        np.take(rows, np.arange(count), axis=0, mode="wrap"),
-        np.take(there_and_back, np.arange(count), axis=0, mode="wrap"),
-        rows[held],
-        rows[np.round(places).astype(int)],
-    )
-    times = np.arange(count) * 10_000_000
-    return [resample(times, way.astype(np.float32), 0, WINDOW_NS) for way in ways]
+    before = max(_READINGS - len(rows), 0) // 2
+    held = np.clip(np.arange(_READINGS) - before, 0, len(rows) - 1)
+    places = np.round(np.linspace(0, len(rows) - 1, _READINGS)).astype(int)
+    to_and_fro = np.take(there_and_back, np.arange(_READINGS), axis=0, mode="wrap")
+    others = (to_and_fro, rows[held], rows[places])
+    return [repeated(rows), *(_resampled(way) for way in others)]
+
+
+def _resampled(rows: NDArray[np.float32]) -> Window:
+    times = np.arange(len(rows)) * 10_000_000
+    return resample(times, rows.astype(np.float32), 0, WINDOW_NS)

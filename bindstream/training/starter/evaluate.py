@@ -118,9 +118,11 @@ def evaluate(
             "aerial thermal crops", model, found.recorded("thermal"), AERIAL, balanced=True
         )
     if "imu" in towers:
-        runs = found.recorded("imu").only(set().union(*ACTIVITIES.values()))
-        words = {c: [c] for c in ACTIVITIES}
-        yield choice("activities of unseen people", model, runs, ACTIVITIES, words, balanced=True)
+        words, known = {c: [c] for c in ACTIVITIES}, set().union(*ACTIVITIES.values())
+        alone = embed(model, "imu", held_out.activities(found.of("imu"), alone=True))
+        for name, runs in (("repeated", alone), ("in the middle of 5 s", found.recorded("imu"))):
+            name = f"activities of unseen people, {name}"
+            yield choice(name, model, runs.only(known), ACTIVITIES, words, balanced=True)
         walked = embed(model, "imu", held_out.walks(found.of("imu"), HOP_S))
         hours = len(walked.windows) * HOP_S / 3600
         yield falls(model, found.rendered("imu").only({"falling"}), walked, hours)

@@ -24,6 +24,7 @@ from bindstream.training.starter.activities import (
     RECORDED,
     around,
     read_motion,
+    repeated,
     stretches,
     window_at,
 )
@@ -81,12 +82,15 @@ def crops(entries: Sequence[Entry]) -> Iterator[Shown]:
             yield Shown(thermal_image(grey)[None], frozenset({name}), entry.group, name)
 
 
-def activities(entries: Sequence[Entry]) -> Iterator[Shown]:
-    """The 5 s around each run of one activity; where the recording ends, the last reading holds."""
+def activities(entries: Sequence[Entry], *, alone: bool = False) -> Iterator[Shown]:
+    """The 5 s around each run of one activity; where the recording ends, the last reading holds.
+
+    With `alone` nothing but the run, again and again until 5 s are full.
+    """
     for entry in entries:
         times, rows, labels = read_motion(entry.path)
         for run in stretches(times, labels):
-            window = around(times, rows, run)
+            window = repeated(rows[run]) if alone else around(times, rows, run)
             if window is None:
                 continue
             name = RECORDED[str(labels[run.start])]
