@@ -273,6 +273,7 @@ def draw(path: Path, rows: Sequence[dict[str, Any]], model: str) -> None:
                 )
             axis.set(xscale="log", xlabel="examples", ylabel=name, title=modality)
             axis.set_xticks(COUNTS, [str(k) for k in COUNTS])
+            axis.minorticks_off()
             axis.grid(alpha=0.3)
     axes[0, 0].legend(fontsize=7)
     figure.suptitle(f"{model}: taught by examples and asked in words; bands are 95 % intervals")
