@@ -28,7 +28,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  { echo "Cannot make a virtual environment: apt-get install python3-venv"; exit 1; }
 	@echo "Installing into $(VENV) (torch is large: this can take minutes)"
 	@$(PIP) install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
-	  -c constraints.txt -e '.[all,train,test]'
+	  -c constraints.txt -e '.[all,train,eval,test]'
 	@touch $@
 	@echo "Done. Try: $(BIN)/bindstream --help"
 
