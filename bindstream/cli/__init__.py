@@ -14,6 +14,8 @@ _GROUPS = (
     "watching",
     "query",
     "teach",
+    "train",
+    "align",
     "embed",
     "eval",
     "model",

@@ -20,6 +20,8 @@ from bindstream.training.crops import Crop
 Labels = frozenset[str]
 Box = tuple[str, float, float, float, float]
 
+SHORT_SIDE = 320  # the smallest crop of the table, 0.7, is then still of the model's 224 pixels
+
 
 @dataclass(frozen=True)
 class Sight:
@@ -45,6 +47,20 @@ def read_sight(
     with Image.open(path) as image:
         frame = np.asarray(image.convert("RGB" if modality == "vision" else "L"))
     return Sight(frame.reshape(1, *frame.shape[:2], -1), labels, False, boxes)
+
+
+def scaled(frames: NDArray[Any]) -> NDArray[np.uint8]:
+    """Frames (n, H, W, channels), uint8 or grey in [0, 1], as a `Sight` holds them to be cropped:
+    uint8, at most 320 pixels on their shorter side."""
+    levels = frames if frames.dtype == np.uint8 else np.rint(frames * 255).astype(np.uint8)
+    height, width = frames.shape[1:3]
+    share = SHORT_SIDE / min(height, width)
+    if share >= 1:
+        return np.asarray(levels)
+    size = (round(width * share), round(height * share))
+    cv2 = _cv2()
+    small = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in levels]
+    return np.stack(small).reshape(len(frames), size[1], size[0], -1)
 
 
 class SightBatches:
