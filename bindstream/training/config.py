@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from bindstream.config import Problem
-from bindstream.config.known_keys import place_in, suggestion
 from bindstream.config.section import Section
-from bindstream.config.yaml_text import YamlError, parse
+from bindstream.config.yaml_text import Where, YamlError, parse
 from bindstream.errors import ConfigError, ModelError
 from bindstream.models import installed_models, model_directory
 from bindstream.models.directory import CARD, ModelSpec, read_spec
 from bindstream.models.sizes import TowerConfig
 from bindstream.training.crops import CROPS
+from bindstream.training.faults import dotted, line_of, problems_of, refuse
 from bindstream.training.recipe import LENGTHS, PUBLISHED, Recipe
 
-MOST_SHOWN = 40  # problems; whoever has more of them has one cause for most
-Where = tuple[str | int, ...]
 SensorName = Literal["vision", "audio", "thermal", "depth", "imu"]
 
 
@@ -156,30 +154,14 @@ def load_training(
     try:
         config = _resolved(TrainConfig.model_validate(data), path.absolute().parent)
     except ValidationError as error:
-        refuse([_problem(detail, path, data, lines) for detail in error.errors()], str(path))
+        refuse(problems_of(error, TrainConfig, path, data, lines), str(path))
         raise
     found = [
-        Problem(str(path), _line(lines, where), _dotted(where), None, what, fix)
+        Problem(str(path), line_of(lines, where), dotted(where), None, what, fix)
         for where, what, fix in faults(config)
     ]
     refuse(found, str(path))
     return config
-
-
-def refuse(problems: Sequence[Problem], where: str) -> None:
-    """Raise them all as one error, if there are any.
-
-    Raises:
-        ConfigError: there are.
-    """
-    if not problems:
-        return
-    ordered = sorted(problems, key=lambda each: (each.file, each.line))
-    shown = [f"  {problem}" for problem in ordered[:MOST_SHOWN]]
-    if len(ordered) > MOST_SHOWN:
-        shown.append(f"  and {len(ordered) - MOST_SHOWN} more.")
-    count = "1 problem" if len(ordered) == 1 else f"{len(ordered)} problems"
-    raise ConfigError(f"{count}:\n" + "\n".join(shown), where=where)
 
 
 def faults(config: TrainConfig) -> Iterator[tuple[Where, str, str]]:
@@ -266,29 +248,3 @@ def _resolved(config: TrainConfig, folder: Path) -> TrainConfig:
     work = None if config.work is None else absolute(config.work)
     paths = {"base": base, "out": absolute(config.out), "work": work, "data": data}
     return config.model_copy(update=paths)
-
-
-def _problem(detail: Any, path: Path, data: Any, lines: dict[Where, int]) -> Problem:
-    loc, kind = detail["loc"], detail["type"]
-    where = place_in(data, loc, absent=kind == "missing")
-    what = detail["msg"].removeprefix("Input ").removeprefix("Value error, ")
-    what, fix = what[:1].lower() + what[1:], ""
-    value = detail["input"]
-    if kind == "extra_forbidden":
-        what, fix = "unknown key", suggestion(str(loc[-1]), loc[:-1], TrainConfig)
-    elif kind == "missing":
-        what, fix = "is required", "Add it."
-    if isinstance(value, (dict, list, tuple)) or kind in ("missing", "extra_forbidden"):
-        value = None
-    return Problem(str(path), _line(lines, where), _dotted(where), value, what, fix)
-
-
-def _line(lines: dict[Where, int], where: Where) -> int:
-    while where and where not in lines:
-        where = where[:-1]
-    return lines.get(where, 1)
-
-
-def _dotted(where: Where) -> str:
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
-    return "".join(parts).lstrip(".")

@@ -14,7 +14,8 @@ from bindstream.evaluation.files import spoken
 from bindstream.modalities import MODALITIES
 from bindstream.models.directory import ModelSpec
 from bindstream.records import ModalityName
-from bindstream.training.config import TrainConfig, refuse
+from bindstream.training.config import TrainConfig
+from bindstream.training.faults import refuse
 from bindstream.training.manifest import Other, Row, Words, read_manifest
 from bindstream.training.recordings import STILL_S, Grid, fault, is_still, length_s
 from bindstream.training.sources import groups_of, held_out_groups
@@ -47,13 +48,13 @@ class Pair:
     @property
     def grid(self) -> Grid:
         """Its windows: every hop to be trained on; side by side where they are held out, so that
-        none is counted twice."""
+        none is counted twice. The last may end a little after the last reading, as live ones."""
         table = MODALITIES[self.modality]
         hop_s = table.window_s if self.held_out else table.hop_s
         if self.end_s == STILL_S:
             return Grid(self.start_s, hop_s, 1)
-        spare_s = self.end_s - self.start_s - table.window_s
-        return Grid(self.start_s, hop_s, max(int((spare_s + 1e-6) / hop_s) + 1, 1))
+        spare_s = self.end_s - self.start_s - table.window_s + table.max_gap_s / 2
+        return Grid(self.start_s, hop_s, max(int(spare_s / hop_s) + 1, 1))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from bindstream.models.loading import check_file, read_tensors
 from bindstream.records import ModalityName
 from bindstream.training.anchoring import Anchored, anchor
 from bindstream.training.anchors import KeptVectors
-from bindstream.training.config import TowerTraining, TrainConfig, refuse, size_of, starts_fresh
+from bindstream.training.config import TowerTraining, TrainConfig, size_of, starts_fresh
+from bindstream.training.faults import refuse
 from bindstream.training.manifest import Other, Words
 from bindstream.training.material import Material, prepare
 from bindstream.training.measuring import Measuring
