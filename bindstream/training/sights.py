@@ -75,7 +75,7 @@ class SightBatches:
         self._scenes = _by_label([s for s in sights if s.is_scene])
         self._real_share = 0.0
         if self._real:
-            self._real_share = (0.6 if modality == "vision" else 0.5) if self._scenes else 1.0
+            self._real_share = (0.75 if modality == "vision" else 0.5) if self._scenes else 1.0
             weights = np.array([len(found) ** 0.5 for found in self._real.values()])
             self._weights = weights / weights.sum()
 
