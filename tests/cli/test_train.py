@@ -190,6 +190,40 @@ def test_everything_that_is_wrong_is_said_at_once_by_line(tmp_path: Path) -> Non
     assert not (tmp_path / "made").exists()
 
 
+def test_two_towers_from_a_model_that_was_trained_itself(
+    heard: tuple[Path, Said], tmp_path: Path
+) -> None:
+    """Their sources are held out together, and the cards of all that it was made of come along."""
+    rows = []
+    for n in range(6):
+        made.motion(tmp_path / f"{n}.npz", [2.0 + 6 * (n % 2)], 10, n)
+        made.tone(tmp_path / f"{n}.wav", 400, 4, n)
+        for name, modality in ((f"{n}.npz", "imu"), (f"{n}.wav", "audio")):
+            words = ("walking", "shaking")[n % 2]
+            rows.append({"file": name, "modality": modality, "class": words, "source": f"{n // 2}"})
+    manifest = made.listed(tmp_path / "pairs.csv", rows)
+    recipe = {"steps": 2, "batch": 4}
+    size = {**made.TINY, "patch": 50, "stride": 50}
+    towers = [
+        {"modality": "imu", "start": "fresh", "size": size, "recipe": recipe},
+        {"modality": "audio", "recipe": recipe},
+    ]
+    base = heard[0] / "made"
+    given = {"towers": towers, "base": str(base), "data": {"modality": None}}
+    path = made.configured(tmp_path, manifest, "imu", **given)
+    record = say("train", path, "--json").record
+    imu, audio = record["towers"]
+    assert [imu["held_out"]["sources"], audio["held_out"]["sources"]] == [1, 1]
+    assert [imu["trained_on"]["sources"], audio["trained_on"]["sources"]] == [2, 2]
+    assert (imu["start"], audio["start"]) == ("fresh", "base")
+    spec = read_spec(tmp_path / "made")
+    cards = {path.name for path in (tmp_path / "made").glob("MODEL_CARD*")}
+    prints = (read_spec(STARTER).fingerprint, read_spec(base).fingerprint)
+    assert cards == {"MODEL_CARD.md", *(f"MODEL_CARD_{one}.md" for one in prints)}
+    assert (tmp_path / "made" / "ATTRIBUTION.csv").is_file()
+    assert spec.towers["audio"] == read_spec(base).towers["audio"]
+
+
 def test_words_that_the_base_does_not_know_are_named(tmp_path: Path) -> None:
     for n in range(4):
         made.tone(tmp_path / f"{n}.wav", made.PITCHES_HZ["dog"] * (1 + n % 2), 3, n)
