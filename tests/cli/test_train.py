@@ -23,6 +23,7 @@ from tests.training import made
 from tests.training.spoken import Said, course, say
 
 STARTER = model_directory("starter")
+EXAMPLES = Path(__file__).parents[2] / "configs" / "train"
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +223,14 @@ def test_two_towers_from_a_model_that_was_trained_itself(
     assert cards == {"MODEL_CARD.md", *(f"MODEL_CARD_{one}.md" for one in prints)}
     assert (tmp_path / "made" / "ATTRIBUTION.csv").is_file()
     assert spec.towers["audio"] == read_spec(base).towers["audio"]
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_examples_run(path: Path, tmp_path: Path) -> None:
+    said = say("train", path, "--out", tmp_path / "made", "--minutes", 0.03, "--json")
+    assert said.tower["held_out"]["sources"] >= 2
+    assert said.record["directory"] == str(tmp_path / "made")
+    assert load_model(tmp_path / "made", device="cpu").warnings == {}
 
 
 def test_words_that_the_base_does_not_know_are_named(tmp_path: Path) -> None:
