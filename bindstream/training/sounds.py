@@ -24,6 +24,8 @@ Labels = frozenset[str]
 WINDOW = 198  # frames that 2 s give; the rest of the 204 is padding
 HOP = 160  # samples a frame
 FLOOR = float(np.log(np.finfo(np.float32).eps))  # Kaldi's log of nothing
+AS_RECORDED = 0.35
+"""Share of windows of recordings that nothing is mixed into."""
 DB = float(np.log(10) / 10)  # one decibel in the natural logarithm of power
 
 
@@ -140,6 +142,8 @@ class SoundBatches:
                 mel = _sum(mel, room - rng.uniform(0, 15) * DB)
             return mel + rng.uniform(-12, 6) * DB, piece.labels
         first = self._recording(rng)
+        if rng.random() < AS_RECORDED:
+            return _crop(first, rng) + rng.uniform(-12, 12) * DB, first.labels
         mel, shown = self._event(first, rng), first.labels
         if rng.random() < 0.2:  # two things at once
             other = self._recording(rng)
