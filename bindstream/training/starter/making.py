@@ -84,7 +84,7 @@ LIMITS = (
     "text: knows the words it was trained on alone; negations and counts mean nothing to it.",
     "audio: sure of ESC-10's ten sounds and the rendered events; of the other sounds it has a "
     "handful of recordings each, and mistakes many.",
-    "vision: 87 kinds of objects that fill the picture, of which it knows the common ones well; real "
+    "vision: 87 kinds of objects that fill the picture, of which it knows the common ones; real "
     "rooms were never seen, people and dogs in them are rendered figures.",
     "thermal: crops of people, vehicles and bicycles from the air; at ground level rendered scenes "
     "alone, so experimental.",
