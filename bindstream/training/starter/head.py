@@ -24,8 +24,10 @@ from bindstream.training.starter.bank import Bank, Labels
 AS_RECORDED = 0.75
 """Weight of recordings as they are among all windows; the rest are training windows, which hold
 what was rendered and nothing in particular. On ESC-10's held-out fold 0.5 gave 0.89, 0.75 0.93."""
-BALANCE = 0.5
-"""A label of n recordings counts n to the power of minus this."""
+BALANCE = 1.0
+"""A label of n recordings counts n to the power of minus this: rare ones as much as common ones."""
+BROADER = 0.5
+"""How much it counts that a window is also answered by what its labels are (a car is a vehicle)."""
 PULL = 1e-3
 """How strongly the head is held to what it was."""
 STEPS = 300
@@ -109,11 +111,13 @@ def _balance(labels: Sequence[Labels]) -> Tensor:
 
 
 def _wanted(labels: Sequence[Labels], bank: Bank) -> tuple[Tensor, Tensor]:
-    """(n, concepts): 1 where a window shows the concept; and where it is not to count."""
+    """(n, concepts): how much a window is to answer each concept; and which are not to count."""
     wanted = torch.zeros(len(labels), len(bank.names))
     ignored = torch.zeros(len(labels), len(bank.names), dtype=torch.bool)
     for row, shown in enumerate(labels):
-        for name in shown:
-            wanted[row, bank.index[name]] = 1
-            ignored[row] |= bank.related[bank.index[name]]
+        places = [bank.index[name] for name in shown]
+        for place in places:
+            wanted[row, bank.broader[place]] = BROADER
+            ignored[row] |= bank.related[place]
+        wanted[row, places] = 1
     return wanted, ignored & (wanted == 0)
