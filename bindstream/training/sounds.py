@@ -243,6 +243,9 @@ def _distorted(mel: Mel, rng: np.random.Generator) -> Mel:
     if rng.random() < 0.4:
         first, width = int(rng.integers(BINS)), int(rng.integers(4, 20))
         mel[:, first : first + width] = mel.mean()
+    if rng.random() < 0.3:
+        first, width = int(rng.integers(WINDOW)), int(rng.integers(5, 30))
+        mel[first : first + width] = mel.mean()
     # 16-bit recordings have a floor of their own, far above that of silence in floating point.
     hiss = rng.uniform(-15.9, -10) if rng.random() < 0.5 else FLOOR
     return np.maximum(mel, np.float32(max(hiss, FLOOR)))
