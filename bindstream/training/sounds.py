@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from bindstream.errors import DataError, MissingPackageError
 from bindstream.features.audio import BINS, FRAMES, MEAN, RATE_HZ, STD, filterbank
+from bindstream.scene.tones import coloured_noise
 
 Mel = NDArray[np.float32]
 Labels = frozenset[str]
@@ -26,6 +27,10 @@ HOP = 160  # samples a frame
 FLOOR = float(np.log(np.finfo(np.float32).eps))  # Kaldi's log of nothing
 AS_RECORDED = 0.35
 """Share of windows of recordings that nothing is mixed into."""
+LOWEST_HZ = 50.0
+"""Below it brown noise is as loud as at it."""
+LOUD = 0.2
+"""A window shows a sound if it holds a sample of this share of the loudest one's power."""
 DB = float(np.log(10) / 10)  # one decibel in the natural logarithm of power
 
 
@@ -89,6 +94,25 @@ def active(mel: Mel) -> NDArray[np.bool_]:
 def loudness(mel: Mel) -> NDArray[np.float32]:
     """Natural log of a frame's power, (T,)."""
     return np.asarray(torch.logsumexp(torch.from_numpy(np.ascontiguousarray(mel)), 1).numpy())
+
+
+def in_a_room(wave: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Windows (n, 1, 128, 204) of a sound that is heard in a room, as a microphone would hear it.
+
+    A second of the room comes before and after, with its steady noise 20 to 50 dB below the
+    sound's loudest 25 ms and brown half of the time; near or far away. Windows without anything
+    loud in them are left out.
+    """
+    room = np.pad(wave, RATE_HZ)
+    loudest = np.sqrt(np.convolve(wave**2, np.ones(400) / 400, "valid").max()) + 1e-6
+    falls = float(rng.random() < 0.5)  # brown noise loses 6 dB an octave
+    noise = coloured_noise(len(room), rng, lambda f: np.maximum(f, LOWEST_HZ) ** -falls)
+    room = room + np.float32(loudest * 10 ** (-rng.uniform(20, 50) / 20)) * noise
+    room *= np.float32(10 ** (rng.uniform(-20, 6) / 20))
+    length, loud = 2 * RATE_HZ, LOUD * np.square(room).max()
+    first = int(rng.integers(min(RATE_HZ, len(room) - length) + 1))
+    heard = [room[at : at + length] for at in range(first, len(room) - length + 1, RATE_HZ)]
+    return np.stack([filterbank(h) for h in heard if np.square(h).max() > loud])
 
 
 class SoundBatches:
