@@ -51,6 +51,8 @@ class Measurement:
         here, due = len(self.dataset.classes), self.protocol.classes
         if due and here != due:
             notes.append(f"there are {here} classes to choose from, published with {due}")
+        if here == 1:
+            notes.append("there is one class, which nothing can be mistaken for")
         if self.limit is not None and self.limit < self.listed - self.dataset.absent:
             easier = ", and fewer are easier to search" * (self.dataset.task == "retrieval")
             notes.append(f"{self.limit} items of {self.listed} were drawn{easier}")

@@ -58,7 +58,9 @@ def read_csv(asked: Asked) -> Dataset:
     if not asked.path.is_file():
         raise LayoutError("there is no such list.", where=str(asked.path))
     rows = read_table(asked.path, "file")
-    columns = [name for name in ("label", "text") if rows and name in rows[0]]
+    if not rows:
+        raise LayoutError("it lists no file.", where=str(asked.path))
+    columns = [name for name in ("label", "text") if name in rows[0]]
     if len(columns) != 1:
         raise LayoutError(
             "it needs a column label or a column text, and not both.", where=str(asked.path)

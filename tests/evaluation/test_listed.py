@@ -58,6 +58,7 @@ def test_a_list_of_texts_is_searched_by_them(tmp_path: Path) -> None:
     ("rows", "complaint"),
     [
         (["file,name", "a.wav,b"], "a column label or a column text"),
+        (["file,label"], "it lists no file"),
         (["file,label,text", "a.wav,b,c"], "not both"),
         (["path,label", "a.wav,b"], "no column file"),
         (["file,label", "a.wav,"], "line 2 has no label"),
