@@ -28,6 +28,8 @@ from bindstream.training.stem import begin
 
 KEEP_EVERY_S = 60.0
 SHOW_EVERY_S = 5.0
+_STATED = {"tower", "averaged", "optimiser", "config", "step", "spent_s", "loss", "finished"}
+"""What a checkpoint holds."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def train_tower(
         torch.manual_seed(seed)
         begin(tower, next_batch(128, np.random.default_rng(seed))[0])
     step_so_far = state["step"] if state else 0
-    batches = _Ahead(next_batch, recipe.batch, recipe.reuse, (seed, step_so_far))
+    descent = Descent(tower, recipe, checkpoint, state)
     rng = np.random.default_rng((seed, step_so_far))
     patches = tower.config.patches
     kept = max(min(8, patches), round(recipe.keep * patches))
@@ -119,7 +121,7 @@ def train_tower(
             vectors, targets.anchors, targets.wanted, targets.ignored, recipe.temperature
         )
 
-    descent = Descent(tower, recipe, checkpoint, state)
+    batches = _Ahead(next_batch, recipe.batch, recipe.reuse, (seed, step_so_far))
     try:
         with dropping(tower, recipe.drop_path, recipe.head_dropout):
             descent.run(loss, pairs, watch, evaluate, evaluations, finish)
@@ -255,12 +257,13 @@ def stored(checkpoint: Path, tower: Tower) -> dict[str, Any]:
     way_out = "Train without --resume, or into another folder."
     try:
         state: dict[str, Any] = torch.load(checkpoint, weights_only=True)
-        config = state["config"]
+        if lacking := sorted(_STATED - set(state)):
+            raise ValueError(f"it lacks {', '.join(lacking)}")
     except Exception as error:
         raise DataError(
             f"The checkpoint cannot be read: {error}.", where=str(checkpoint), fix=way_out
         ) from error
-    if config != tower.config.model_dump():
+    if state["config"] != tower.config.model_dump():
         raise DataError("The checkpoint is of another tower.", where=str(checkpoint), fix=way_out)
     return state
 
