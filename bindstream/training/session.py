@@ -108,9 +108,11 @@ def _refuse_faults(config: TrainConfig) -> None:
 
 
 def _check_folders(config: TrainConfig, resume: bool, force: bool) -> None:
-    if resume or force:
+    if force:
         return
     if (config.work_folder / STATE).is_file():
+        if resume:
+            return
         raise ConfigError(
             "a training was begun there.",
             where=str(config.work_folder),

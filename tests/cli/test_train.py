@@ -154,9 +154,10 @@ def test_a_training_that_was_begun_or_a_model_is_not_overwritten_unasked(
     assert again.record["anchors"] == {"computed": 0, "reused": 1}
     (folder / "elsewhere").mkdir()
     shutil.copy(folder / "made" / "model.json", folder / "elsewhere")
-    said = say("train", folder / "training.yaml", "--out", folder / "elsewhere")
-    assert said.code == 2
-    assert "there is a model already" in said.err
+    for asked in ((), ("--resume",)):  # there is nothing to go on with that made it
+        said = say("train", folder / "training.yaml", "--out", folder / "elsewhere", *asked)
+        assert said.code == 2
+        assert "there is a model already" in said.err
 
 
 def test_other_pairs_or_another_draw_are_not_gone_on_with(
