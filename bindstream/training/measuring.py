@@ -119,7 +119,7 @@ def _classes(numbers: NDArray[np.int64], anchors: Sequence[Anchor]) -> _Gallery 
 
 def _ranks(vectors: Vectors, gallery: _Gallery) -> NDArray[np.int64]:
     """The rank from 1 of what is right; of equals it is the last, so that a tower which answers
-    everything alike finds nothing."""
+    everything alike, or with NaN, finds nothing."""
     cosines = vectors[gallery.rows] @ gallery.vectors.T
     right = cosines[np.arange(len(cosines)), gallery.right]
-    return np.asarray((cosines >= right[:, None]).sum(axis=1))
+    return np.asarray((~(cosines < right[:, None])).sum(axis=1))

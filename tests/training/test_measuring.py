@@ -58,6 +58,8 @@ def test_a_tower_that_answers_everything_alike_finds_nothing() -> None:
     alike = torch.full((7, DIM), DIM**-0.5)
     figures = measuring(Answers(alike))  # type: ignore[arg-type]
     assert (figures["r1"], figures["r5"]) == (0.0, 0.0)
+    figures = measuring(Answers(alike * torch.nan))  # type: ignore[arg-type]
+    assert (figures["r1"], figures["r5"], figures["mrr"]) == (0.0, 0.0, pytest.approx(1 / 7))
 
 
 def test_random_vectors_come_out_at_chance() -> None:
