@@ -82,7 +82,8 @@ def prepared(
         if "text" in model.modalities:
             _warn_of_words(model, mine, report)
         material = Material(training.modality, training.turn_rad, config.views)
-        prepare(material, mine, anchored.of, report.tell)
+        filled = sum(other.bytes for _, other, _, _ in cut)
+        prepare(material, mine, anchored.of, report.tell, filled)
         cut.append((training, material, anchored, mine))
     problems = [p for _, material, found, _ in cut for p in (*found.problems, *material.problems)]
     refuse(problems, ", ".join(dict.fromkeys(str(each.manifest) for each in config.data)))
