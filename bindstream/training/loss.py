@@ -12,8 +12,8 @@ def contrastive_loss(
 ) -> Tensor:
     """Windows choose among all anchors, and anchors that were wanted among the batch's windows.
 
-    As in ImageBind (arXiv 2305.05665, equation 1) at a fixed temperature; windows that share an
-    anchor are not each other's negatives.
+    InfoNCE both ways as in ImageBind (arXiv 2305.05665, equation 1) at a fixed temperature, but
+    that the second way counts half. Windows that share an anchor are not each other's negatives.
 
     Args:
         vectors: (n, dim) units of windows. anchors: (m, dim) units.

@@ -193,6 +193,17 @@ def test_everything_that_is_wrong_is_said_at_once_by_line(tmp_path: Path) -> Non
     assert not (tmp_path / "made").exists()
 
 
+def test_a_missing_package_is_said_before_any_recording_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    manifest = made.listed(tmp_path / "pairs.csv", [{"file": "none.wav", "class": "dog"}])
+    said = say("train", made.configured(tmp_path, manifest, "audio"))
+    assert said.code == 1
+    assert "Curves need" in said.err
+    assert "bindstream[train]" in said.err
+
+
 def test_two_towers_from_a_model_that_was_trained_itself(
     heard: tuple[Path, Said], tmp_path: Path
 ) -> None:

@@ -83,7 +83,7 @@ def _source(row: dict[str, str]) -> str:
 
 
 def _pictures(data: Path) -> Iterator[Entry]:
-    """No source is known of a picture: a fifth of the files is held out by name."""
+    """No source is known of a picture: 15 % of the files are held out by name."""
     for row in _rows(data / "image.csv"):
         label, file = row["label"], row["file"]
         if label in PICTURES:
