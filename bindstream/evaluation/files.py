@@ -11,11 +11,10 @@ from pathlib import Path
 from bindstream.errors import DataError
 from bindstream.evaluation.records import LayoutError
 from bindstream.features.sound_track import CONTAINERS
+from bindstream.file_inputs import SOUNDS, VIDEOS
 from bindstream.sources.camera import PICTURES
 
-SOUNDS = (".wav", ".flac", ".ogg", ".mp3", ".opus", ".aiff", ".aif")
-VIDEOS = (".mp4", ".m4v", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mpeg")
-WITH_SOUND = (*SOUNDS, *CONTAINERS)
+WITH_SOUND = tuple(dict.fromkeys((*SOUNDS, *CONTAINERS)))
 WITH_PICTURES = (*PICTURES, *VIDEOS)
 
 

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from bindstream.errors import ConfigError, DataError
 from bindstream.evaluation.files import (
-    SOUNDS,
-    VIDEOS,
     WITH_PICTURES,
     WITH_SOUND,
     as_classes,
@@ -15,6 +13,7 @@ from bindstream.evaluation.files import (
     read_table,
 )
 from bindstream.evaluation.records import Asked, Dataset, Item, LayoutError
+from bindstream.file_inputs import SOUNDS, VIDEOS
 from bindstream.records import ModalityName
 from bindstream.sources.camera import PICTURES
 from bindstream.sources.raw16 import PICTURES_16
