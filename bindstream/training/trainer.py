@@ -94,7 +94,8 @@ def train_tower(
         finish: called once at the end, with the averaged weights in `tower`.
 
     Raises:
-        DataError: the loss is no number any more, or the checkpoint is of another tower.
+        DataError: the loss is no number any more, or the checkpoint is of another tower or cannot
+            be written.
     """
     state = stored(checkpoint, tower) if resume and checkpoint.is_file() else None
     if state is None and fresh:
@@ -227,25 +228,34 @@ class Descent:
         return Moment(min(progress, 1.0), self._step, self._spent_s, self._mean, rate, figures)
 
     def store(self) -> None:
-        """Write the checkpoint, whole or not at all; nothing where there is to be none."""
+        """Write the checkpoint, whole or not at all; nothing where there is to be none.
+
+        Raises:
+            DataError: the disk does not take it.
+        """
         if self._checkpoint is None:
             return
-        self._checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        state = {
+            "tower": self._tower.state_dict(),
+            "averaged": self._averaged.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "config": self._tower.config.model_dump(),
+            "step": self._step,
+            "spent_s": self._spent_s,
+            "loss": self._mean,
+            "finished": self._finished,
+        }
         partial = self._checkpoint.with_suffix(".partial")
-        torch.save(
-            {
-                "tower": self._tower.state_dict(),
-                "averaged": self._averaged.state_dict(),
-                "optimiser": self._optimiser.state_dict(),
-                "config": self._tower.config.model_dump(),
-                "step": self._step,
-                "spent_s": self._spent_s,
-                "loss": self._mean,
-                "finished": self._finished,
-            },
-            partial,
-        )
-        partial.replace(self._checkpoint)
+        try:
+            self._checkpoint.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(state, partial)
+            partial.replace(self._checkpoint)
+        except (OSError, RuntimeError) as error:  # of a full disk torch says the latter
+            raise DataError(
+                f"The checkpoint cannot be written ({error}).",
+                where=str(self._checkpoint),
+                fix="Free space. An earlier one is kept.",
+            ) from error
 
 
 def stored(checkpoint: Path, tower: Tower) -> dict[str, Any]:

@@ -139,6 +139,17 @@ def test_nothing_is_left_running_where_a_training_cannot_begin(
     assert threading.active_count() == before
 
 
+def test_a_checkpoint_that_the_disk_does_not_take_is_said_and_the_last_one_kept(
+    tmp_path: Path,
+) -> None:
+    train(_tower(), tmp_path / "imu.pt", steps=2)
+    before = (tmp_path / "imu.pt").read_bytes()
+    (tmp_path / "imu.partial").mkdir()
+    with pytest.raises(DataError, match="cannot be written"):
+        train(_tower(), tmp_path / "imu.pt", steps=3)
+    assert (tmp_path / "imu.pt").read_bytes() == before
+
+
 def test_a_failing_batch_is_raised_and_not_waited_for(tmp_path: Path) -> None:
     def broken(n: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], list[int]]:
         if n == 32:
