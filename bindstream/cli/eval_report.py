@@ -101,7 +101,8 @@ def show_protocols(table: Mapping[str, Protocol], as_json: bool) -> None:
         )
     out.print(shown)
     for protocol in table.values():
-        line = f"{protocol.name}, {protocol.title}: {protocol.layout}. Found at: {protocol.found}."
+        line = f"{protocol.name}, {protocol.title}: {protocol.layout}."
+        line += f" Found at: {protocol.found}." if protocol.found else ""
         out.print(line, markup=False, highlight=False)
         if protocol.approximate:
             line = f"  * approximate: {protocol.approximate}."
@@ -112,7 +113,7 @@ def show(found: Measurement) -> None:
     """The row beside the published one, and what stands behind it."""
     protocol, result, measured = found.protocol, found.result, found.result.measured
     table = Table(box=SIMPLE_HEAD)
-    for heading in ("dataset", "metric", "n", "this model", "95 % interval", "published", "n"):
+    for heading in ("dataset", "metric", "n", "this\nmodel", "95 %\ninterval", "published", "n"):
         left = heading in ("dataset", "metric")
         table.add_column(heading, justify="left" if left else "right", no_wrap=True)
     for figure in measured.figures:
