@@ -121,7 +121,7 @@ def _ready(
     recipe = _recipe(training, material, report)
     held_out, measuring = material.held_out, None
     if held_out is not None:
-        measuring = Measuring(held_out, anchored.anchors, recipe.temperature, recipe.batch)
+        measuring = Measuring(held_out, anchored.anchors, recipe)
     fresh = starts_fresh(training, spec)
     torch.manual_seed(config.seed)
     tower = Tower(size_of(training, spec))

@@ -119,7 +119,12 @@ def train_tower(
         with torch.autocast("cpu", torch.bfloat16) if narrow else nullcontext():
             vectors = tower(torch.from_numpy(x), places)
         return contrastive_loss(
-            vectors, targets.anchors, targets.wanted, targets.ignored, recipe.temperature
+            vectors,
+            targets.anchors,
+            targets.wanted,
+            targets.ignored,
+            recipe.temperature,
+            recipe.back,
         )
 
     batches = _Ahead(next_batch, recipe.batch, recipe.reuse, (seed, step_so_far))
