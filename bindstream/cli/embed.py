@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 
 from bindstream.cli.app import FAILED, PARTIAL, app, errors, out
 from bindstream.cli.model_options import DeviceOption, PrecisionOption, ThreadsOption, warn_of
-from bindstream.errors import ConfigError
+from bindstream.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from bindstream.embed_files import FileVectors
@@ -28,6 +29,9 @@ dim), `file_index` (which of `files` each is of), `files`, `model`.
 A file is cut into windows that together hold all of it, a vector each. With --average it has one
 vector, as the published ImageBind embeds files: the mean over 3 clips of a sound, over 5 clips in
 3 crops of a video; for thermal, depth and IMU files the mean over their windows.
+
+Motion logs (imu) are CSV, headed time_s (or _ms, _us, _ns), ax, ay, az, gx, gy, gz, in m/s² and
+rad/s, or NPZ with time_ms (N,) int and acc_gyro (N, 6).
 
 A FILE of - reads file names from standard input, @LIST from the file LIST, one a line. A file that
 cannot be read is reported, the rest goes on, and the exit code is 3 (1 if none could be read).
@@ -65,8 +69,8 @@ def embed(
     from bindstream.models import load_model
 
     name = modality_named(modality)
-    if to is not None and not to.absolute().parent.is_dir():
-        raise ConfigError(f"there is no folder {to.absolute().parent}.", fix="Make it first.")
+    if to is not None:
+        _check_writable(to)
     if not texts and to is None:
         raise ConfigError("there is nothing to do.", fix="Give --text WORDS or --out FILE.npz.")
     wanted: tuple[ModalityName, ...] = (name, "text") if texts else (name,)
@@ -166,15 +170,30 @@ def _counted(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
+def _check_writable(to: Path) -> None:
+    """Refuse what cannot be written before hours are spent on what is to be written there."""
+    folder = to.absolute().parent
+    if not folder.is_dir():
+        raise ConfigError(f"there is no folder {folder}.", fix="Make it first.")
+    if to.is_dir():
+        raise ConfigError("it is a folder.", where=str(to), fix=f"Name a file: {to}/vectors.npz")
+    if not os.access(to if to.exists() else folder, os.W_OK):
+        raise ConfigError("it may not be written.", where=str(to), fix="Choose another place.")
+
+
 def _save(to: Path, kept: list[FileVectors], model: Model) -> None:
     import numpy as np
 
     vectors = [result.vectors for result in kept]
-    with open(to, "wb") as file:
-        np.savez(
-            file,
-            vectors=np.concatenate(vectors) if vectors else np.zeros((0, model.dim), np.float32),
-            file_index=np.repeat(np.arange(len(kept)), [len(each) for each in vectors]),
-            files=np.array([str(result.file) for result in kept], dtype=np.str_),
-            model=np.array(model.fingerprint),
-        )
+    held: dict[str, Any] = {
+        "vectors": np.concatenate(vectors) if vectors else np.zeros((0, model.dim), np.float32),
+        "file_index": np.repeat(np.arange(len(kept)), [len(each) for each in vectors]),
+        "files": np.array([str(result.file) for result in kept], dtype=np.str_),
+        "model": np.array(model.fingerprint),
+    }
+    try:
+        with open(to, "wb") as file:
+            np.savez(file, **held)
+    except OSError as error:
+        what = f"it cannot be written: {error.strerror or error}."
+        raise DataError(what, where=str(to)) from None

@@ -117,7 +117,9 @@ class ImuFile:
         times = [reading.time_ns for reading in readings if reading.time_ns is not None]
         if len(times) < len(readings):
             raise self._refused(
-                "has no time column", "Name it and its unit: time: {column: NAME, unit: ms}."
+                "has no time column",
+                "Head it time_s, time_ms, time_us or time_ns (or name it in a configuration: "
+                "time: {column: NAME, unit: ms}).",
             )
         rows = np.array([reading.values for reading in readings], np.float32)
         return np.array(times, np.int64), rows
@@ -135,7 +137,7 @@ class ImuFile:
         if name is None or rows is None:
             raise self._refused(
                 f"holds {', '.join(held) or 'neither'} of time_ms (or time_ns) and acc_gyro",
-                "Save both.",
+                "Save times (N,) int and acc_gyro (N, 6) float, in m/s² and rad/s.",
             )
         times = held[name]
         numbers = rows.dtype.kind in "fiu" and times.dtype.kind in "iu"

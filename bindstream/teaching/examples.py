@@ -60,6 +60,8 @@ def modality_of(files: Sequence[Path]) -> ModalityName:
     """
     found: dict[ModalityName, Path] = {}
     for file in files:
+        if file.is_dir():
+            raise ConfigError(f"{file} is a folder.", fix=f"Name its files: {file}/*")
         suffix = file.suffix.lower()
         modality = next((name for name, known in _SUFFIXES.items() if suffix in known), None)
         if modality is None or (suffix in PICTURES_16 and _measures(file)):

@@ -140,12 +140,28 @@ def test_if_no_file_can_be_read_it_failed(
     assert "it is a folder" in shown.err
 
 
+def test_a_file_is_named_once_and_a_place_that_takes_no_vectors_in_a_line(
+    bindstream: Command, tiny_model: Path, tmp_path: Path, sounds: list[Path]
+) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("t,ax,ay,az,gx,gy,gz\n0,0,0,9.8,0,0,0\n")
+    shown = bindstream("embed", log, "-m", "imu", "--model", tiny_model, "--text", "a")
+    assert shown.err.startswith(f"{log}: it has no time column. Head it time_s,")
+    given = ("embed", sounds[0], "-m", "audio", "--model", tiny_model, "--out", "/dev/full")
+    shown = bindstream(*given)
+    assert (shown.code, shown.err) == (
+        1,
+        "/dev/full: it cannot be written: No space left on device.\n",
+    )
+
+
 @pytest.mark.parametrize(
     "args",
     [
         ("a.wav", "--modality", "audio"),
         ("a.wav", "--modality", "smell", "--text", "a"),
         ("a.wav", "--modality", "audio", "--out", "/nowhere/v.npz"),
+        ("a.wav", "--modality", "audio", "--out", "{model}"),
         ("@/nowhere/list", "--modality", "audio", "--text", "a", "--model", "{model}"),
     ],
 )

@@ -119,3 +119,5 @@ def test_what_cannot_be_told_has_to_be_said(tmp_path: Path) -> None:
         modality_of([tmp_path / "t.png"])
     with pytest.raises(ConfigError, match=r"a\.raw may be of anything.*--modality"):
         modality_of([Path("a.raw")])
+    with pytest.raises(ConfigError, match=r"is a folder\. Name its files"):
+        modality_of([tmp_path])
