@@ -36,6 +36,9 @@ with_modality and, if you like, start_s, end_s, offset_s, source.
 several such pairs. --offset-s says how much later the same moment is in the
 other one.
 
+Motion logs are CSV, headed time_s (or _ms, _us, _ns), ax, ay, az, gx, gy, gz,
+in m/s² and rad/s, or NPZ with time_ms (N,) int and acc_gyro (N, 6).
+
 A fifth of the sources (of the files, where none is named) is held out, and the
 tower is measured with it. Where the base has such a tower, training begins
 with its weights unless --fresh is given. It is the same training as that of
@@ -145,6 +148,8 @@ def _labelled(modality: ModalityName, given: Path | None, work: Path) -> Iterato
 
     if given is None:
         return
+    if not given.exists():
+        raise ConfigError("there is no such folder or list.", where=str(given))
     if not given.is_dir():
         yield DataConfig.model_validate({"manifest": given.absolute(), "modality": modality})
         return
@@ -170,6 +175,8 @@ def _paired(
     from bindstream.training.config import DataConfig
 
     if given is not None:
+        if not given.is_file():
+            raise ConfigError("there is no such list.", where=str(given))
         said = {"manifest": given.absolute(), "modality": modality, "with_modality": other}
         yield DataConfig.model_validate(said)
 

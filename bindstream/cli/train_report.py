@@ -163,8 +163,8 @@ def _end(outcome: Outcome) -> Iterator[str]:
     yield f"{outcome.name} is in {outcome.directory}, fingerprint {outcome.fingerprint}."
     yield f"Licence: {outcome.licence}."
     yield (
-        f"Vectors of anchors: {outcome.computed} recordings and texts computed, {outcome.reused} "
-        "there from an earlier run."
+        f"Anchors: {outcome.computed} computed, {outcome.reused} kept from an earlier run "
+        "(a recording or a list of words each)."
     )
     yield outcome.notes[-1]
     yield f"In a configuration: model: {{name: {json.dumps(str(outcome.directory.absolute()))}}}"

@@ -61,8 +61,7 @@ def anchor(
         except MissingPackageError:
             raise
         except (BindstreamError, OSError, ValueError) as error:
-            what = f"{file} cannot be used: {fault(error)}"
-            found.problems.append(_problem(pairs[places[0]], what, ""))
+            found.problems.append(_problem(pairs[places[0]], fault(file, error), ""))
             continue
         for (place, when), of_grid in zip(used, vectors, strict=True):
             _add_file(found, place, pairs[place], when, number, modality, of_grid)

@@ -79,9 +79,9 @@ class Curve:
         shares.set_ylim(0, 1)
         rate.set_ylabel("learning rate")
         rate.set_xlabel("step")
-        for axes in (loss, shares):
+        for axes, corner in ((loss, "upper right"), (shares, "lower right")):
             if axes.get_legend_handles_labels()[0]:
-                axes.legend()
+                axes.legend(loc=corner)  # searching for the best place is slow, and warns of it
         partial = self.picture.with_suffix(".partial")
         try:
             figure.savefig(partial, format="png", dpi=100)

@@ -158,7 +158,7 @@ def prepare(
             raise
         except (BindstreamError, OSError, ValueError) as error:
             row = pairs[places[0]].row
-            what = f"{file} cannot be used: {fault(error)}"
+            what = fault(file, error)
             material.problems.append(Problem(str(row.manifest), row.line, "file", None, what))
         _check_memory(material, filled)
         tell(f"windows of {material.modality}", done, len(files))

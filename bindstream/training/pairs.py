@@ -150,7 +150,7 @@ def _lengths(rows: Sequence[Row], tell: Tell) -> tuple[Lengths, list[Problem]]:
         except MissingPackageError:
             raise
         except (BindstreamError, OSError, ValueError) as error:
-            problems.append(_problem(row, column, f"{file} cannot be used: {fault(error)}"))
+            problems.append(_problem(row, column, fault(file, error)))
         tell("looking at recordings", done, len(first))
     return lengths, problems
 
@@ -169,7 +169,8 @@ def _interval_problems(row: Row, lengths: Lengths) -> list[Problem]:
     if row.modality == "audio":  # short sounds are padded, as the product pads them
         least_s, slack_s = LEAST_SAMPLES / RATE_HZ, 0.0
     if spans_s + slack_s < least_s:
-        what = f"{spans_s:.3g} s are less than {row.modality} takes ({least_s:g} s)"
+        what = f"{spans_s:.3g} s of {row.file.name} are less than {row.modality} takes "
+        what += f"({least_s:g} s)"
         return [_problem(row, "", what, "Give a longer interval or recording.")]
     return []
 

@@ -264,8 +264,9 @@ def _samples(modality: ModalityName, file: Path) -> Iterator[Sample]:
         source.close()
 
 
-def fault(error: Exception) -> str:
-    """What an error says, without the file that whoever reports it names."""
+def fault(file: Path, error: Exception) -> str:
+    """What an error says of a file, which it may or may not name; without its full stop."""
+    said = str(error)
     if isinstance(error, BindstreamError):
-        return f"{error.what} {error.fix}".strip()
-    return str(error)
+        said = f"{error.what.replace(f'{file} ', 'it ', 1)} {error.fix}"
+    return f"{file} cannot be used: {said.strip().removesuffix('.')}"

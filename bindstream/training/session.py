@@ -111,7 +111,7 @@ def _refuse_faults(config: TrainConfig) -> None:
 def _check_folders(config: TrainConfig, resume: bool, force: bool) -> None:
     if force:
         return
-    if (config.work_folder / STATE).is_file():
+    if _has_trained(config):
         if resume:
             return
         raise ConfigError(
@@ -124,6 +124,12 @@ def _check_folders(config: TrainConfig, resume: bool, force: bool) -> None:
             "there is a model already.",
             where=str(config.out),
             fix="Name another --out, or replace it: --force.",
+        )
+    if config.out.is_file() or (config.out.is_dir() and any(config.out.iterdir())):
+        raise ConfigError(
+            "there is something else already.",
+            where=str(config.out),
+            fix="Name another --out: the model gets a folder of its own.",
         )
 
 
@@ -139,14 +145,14 @@ def _check_state(
     except (OSError, ValueError):
         before = None
         report.say(f"there is nothing to go on from in {config.work_folder}: it begins anew.")
-    if before is not None and before != state:
+    if before is not None and before != state and _has_trained(config):
         changed = "the pairs or sources held out" if before.get("base") == spec.fingerprint else ""
         raise ConfigError(
             f"{changed or 'the base model'} changed since the training was begun.",
             where=str(config.work_folder),
             fix="Undo the change, or begin anew: --force.",
         )
-    if before is None:
+    if before != state:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             for tower in config.towers:
@@ -156,6 +162,13 @@ def _check_state(
             raise DataError(
                 f"The folder cannot be written: {error.strerror}.", where=str(path.parent)
             ) from error
+
+
+def _has_trained(config: TrainConfig) -> bool:
+    """Whether there is anything to lose or to go on from: a run that was refused, or stopped before
+    its first step, leaves nothing but vectors, which are found again whatever comes next."""
+    folder = config.work_folder
+    return (folder / STATE).is_file() and any(folder.glob("*.pt"))
 
 
 def _checkpoint(config: TrainConfig, tower: TowerTraining) -> Path:

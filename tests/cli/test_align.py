@@ -97,10 +97,10 @@ def test_two_sensors_recorded_at_once(tiny_model: Path, tmp_path: Path) -> None:
     said = say("align", "imu", *given, "--out", tmp_path / "belt", *QUICK)
     assert said.tower["held_out"]["sources"] == 1
     assert {row["offset_s"] for row in rows(tmp_path / "belt.work" / "with.csv")} == {"5.0"}
-    alone = say(
-        *("align", "imu", "--with", *files[:2], "--base", tiny_model, "--out", tmp_path / "one"),
-        *QUICK,
-    )
+    given = ("align", "imu", "--with", *files[:2], "--base", tiny_model, "--out", tmp_path / "one")
+    refused = say(*given, "--offset-s", 500, *QUICK)
+    assert "Correct offset_s" in refused.err
+    alone = say(*given, *QUICK)  # what was refused trained nothing, and does not stand in the way
     assert alone.tower["after"] == {}
     assert "nothing is held out" in alone.err
     assert "nothing was held out" in read_spec(tmp_path / "one").limits[-1]
@@ -127,7 +127,8 @@ def test_a_list_of_pairs_and_a_modality_that_the_base_lacks(
         (("smell", "--labelled", "."), "is no modality of files"),
         (("imu",), "there is nothing to learn from"),
         (("imu", "--labelled", "{empty}"), "there is no imu file in a folder of a class"),
-        (("imu", "--labelled", "{empty}/none.csv"), "there is no file"),
+        (("imu", "--labelled", "{empty}/none.csv"), "there is no such folder or list"),
+        (("imu", "--paired", "{empty}/none.csv"), "there is no such list"),
         (("imu", "--with", "a.csv"), "--with takes two files, 1 are given"),
         (("imu", "--labelled", "{shaken}", "--offset-s", "2"), "--offset-s is for --with"),
         (("imu", "--labelled", "{shaken}", "--base", "nobody"), "No model of this name"),

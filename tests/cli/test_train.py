@@ -160,6 +160,17 @@ def test_a_training_that_was_begun_or_a_model_is_not_overwritten_unasked(
         assert "there is a model already" in said.err
 
 
+def test_a_model_is_not_put_among_other_files(heard: tuple[Path, Said], tmp_path: Path) -> None:
+    folder, _ = heard
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.jpg").touch()
+    for out in (tmp_path / "photos", tmp_path / "photos" / "cat.jpg"):
+        said = say("train", folder / "training.yaml", "--out", out)
+        assert said.code == 2
+        assert f"{out}: there is something else already" in said.err
+    assert list(tmp_path.rglob("*")) == [tmp_path / "photos", tmp_path / "photos" / "cat.jpg"]
+
+
 def test_other_pairs_or_another_draw_are_not_gone_on_with(
     heard: tuple[Path, Said], tmp_path: Path
 ) -> None:

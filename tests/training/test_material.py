@@ -206,7 +206,7 @@ def test_pauses_of_held_out_sounds_are_left_out(
         ([{"file": "a.wav", "class": "dog", "end_s": 9}], "end_s: the recording ends at 6.00 s"),
         (
             [{"file": "a.wav", "class": "dog", "start_s": 5.99}],
-            "0.01 s are less than audio takes (0.025 s)",
+            "0.01 s of a.wav are less than audio takes (0.025 s)",
         ),
         (
             [{"file": "a.wav", "with_file": "no.mp4", "with_modality": "vision"}],
@@ -258,7 +258,8 @@ def test_a_recording_that_breaks_off_and_one_that_never_meets_the_other_are_name
     material = Material("imu", 0.1, 1)
     prepare(material, pairs.pairs, anchored.of, lambda *_: None)
     (problem,) = material.problems
-    assert "p.csv:3: file:" in str(problem)
+    assert f"p.csv:3: file: {tmp_path}/b.npz cannot be used: it is not a whole" in str(problem)
+    assert str(problem).endswith("Copy it again.")
     assert "b.npz cannot be used" in str(problem)
 
 
