@@ -40,7 +40,7 @@ def _flow(of: typer.Typer) -> None:
     for command in of.registered_commands:
         text = inspect.cleandoc(command.help or inspect.getdoc(command.callback) or "")
         command.help = "\n\n".join(
-            paragraph if paragraph.startswith((" ", "-")) else " ".join(paragraph.splitlines())
+            paragraph if paragraph.startswith((" ", "- ")) else " ".join(paragraph.splitlines())
             for paragraph in text.split("\n\n")
         )
     for group in of.registered_groups:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
@@ -131,7 +132,9 @@ def list_queries(
     if as_json:
         typer.echo(json.dumps(queries, indent=2, ensure_ascii=False))
         return
-    table = Table("id", "text", "not", "streams", "modalities", "on", "off")
+    table = Table(box=SIMPLE_HEAD)
+    for heading in ("id", "text", "not", "streams", "modalities", "on", "off"):
+        table.add_column(heading, overflow="fold")  # an id cut short could not be removed
     for query in queries:
         table.add_row(
             query["id"],

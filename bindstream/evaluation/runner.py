@@ -156,7 +156,7 @@ def _too_broken(
 ) -> DataError:
     named = "; ".join(f"{each.file}: {each.error}" for each in broken[:3])
     return DataError(
-        f"{len(broken)} of the first {seen} of {total} items give no {modality} vector: {named}"
+        f"{len(broken)} of the first {seen} items, of {total}, give no {modality} vector: {named}"
         + ("; and so on." if len(broken) > 3 else ""),
         fix="Repair or fetch the files, or allow more with --most-broken.",
     )

@@ -51,7 +51,7 @@ def test_the_figure_is_what_the_models_own_vectors_give(model: Model, tmp_path: 
 def test_broken_files_are_named_and_left_out_up_to_a_share(model: Model, tmp_path: Path) -> None:
     dataset = read_esc50(Asked(layouts.esc50(tmp_path)))
     dataset.items[1].file.write_bytes(b"RIFF")
-    with pytest.raises(DataError, match="1 of the first 2 of 4 items give no audio") as caught:
+    with pytest.raises(DataError, match="1 of the first 2 items, of 4, give no audio") as caught:
         evaluate(model, dataset, PLAIN)
     assert "1-100038-A-14.wav" in caught.value.what
     assert "--most-broken" in caught.value.fix
