@@ -226,7 +226,9 @@ class Descent:
             torch._foreach_lerp_(
                 list(self._averaged.parameters()), list(self._tower.parameters()), 1 - decay
             )
-        self._mean = number if math.isnan(self._mean) else 0.98 * self._mean + 0.02 * number
+        # As for the weights: in a short training the first steps must not weigh most of it.
+        kept = 0.0 if math.isnan(self._mean) else min(0.98, self._step / (self._step + 9))
+        self._mean = number if kept == 0 else kept * self._mean + (1 - kept) * number
         return rate
 
     def _moment(self, progress: float, rate: float, figures: Mapping[str, float]) -> Moment:

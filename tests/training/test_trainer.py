@@ -69,9 +69,10 @@ def test_an_epoch_on_synthetic_pairs_lowers_the_loss_and_raises_retrieval_above_
 ) -> None:
     tower = _tower()
     before = _share_right(tower)
-    moments = [m for m in train(tower, tmp_path / "imu.pt") if m.figures]
+    course = train(tower, tmp_path / "imu.pt")
+    moments = [m for m in course if m.figures]
     assert len(moments) == 3
-    assert moments[-1].loss < 0.8 * moments[0].loss
+    assert moments[-1].loss < 0.4 * course[0].loss
     assert _share_right(tower) > max(before, 2 / KINDS)
     assert moments[-1].figures["right"] == _share_right(tower)
     assert not tower.training
