@@ -14,6 +14,7 @@ from bindstream.cli.app import app
 from bindstream.cli.embed import modality_named
 from bindstream.cli.listing import listing
 from bindstream.cli.model_options import DeviceOption, ThreadsOption
+from bindstream.cli.train_report import ForceOption, JsonOption, ResumeOption
 from bindstream.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -86,13 +87,9 @@ def align(
         float, typer.Option(min=0, max=0.9, help="Share of the sources to measure with.")
     ] = 0.2,
     seed: Annotated[int, typer.Option(min=0, help="Draws what is held out, and weights.")] = 0,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a training that was stopped.")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Begin anew, and replace the model in --out.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the final figures, JSON.")] = False,
+    resume: ResumeOption = False,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
 ) -> None:

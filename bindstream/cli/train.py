@@ -10,6 +10,7 @@ import typer
 from bindstream.cli import train_report
 from bindstream.cli.app import app
 from bindstream.cli.model_options import DeviceOption, ThreadsOption
+from bindstream.cli.train_report import ForceOption, JsonOption, ResumeOption
 
 _HELP = """Train towers against the frozen towers of a base model.
 
@@ -57,13 +58,9 @@ def train(
         float | None,
         typer.Option(min=0.01, help="Train so long in all, not as long as the recipes say."),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a training that was stopped.")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Begin anew, and replace the model in --out.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the final figures, JSON.")] = False,
+    resume: ResumeOption = False,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
 ) -> None:

@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from bindstream.training.config import TrainConfig
     from bindstream.training.outcome import Outcome, TowerOutcome
     from bindstream.training.trainer import Moment
+
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Go on with a training that was stopped.")
+]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Begin anew, and replace the model in --out.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the final figures, JSON.")]
 
 
 def run(

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bindstream.errors import DataError, MissingPackageError
 from bindstream.features.audio import BINS, FRAMES, MEAN, RATE_HZ, STD, filterbank
+from bindstream.features.whole import read_sound
 from bindstream.scene.tones import coloured_noise
 
 Mel = NDArray[np.float32]
@@ -46,25 +46,6 @@ class Piece:
     active: NDArray[np.bool_]
     labels: Labels
     at: int | None = None
-
-
-def read_sound(path: Path) -> NDArray[np.float32]:
-    """A whole sound file, (n,) float32 mono at 16 kHz.
-
-    Raises:
-        DataError: it cannot be read, or has another rate.
-    """
-    try:
-        import soundfile
-    except ImportError as error:
-        raise MissingPackageError(
-            "Sound files need soundfile, which is not installed.",
-            fix="Run: pip install 'bindstream[train]'.",
-        ) from error
-    wave, rate_hz = soundfile.read(path, dtype="float32")
-    if rate_hz != RATE_HZ:
-        raise DataError(f"The sound has {rate_hz} Hz, {RATE_HZ} Hz is needed.", where=str(path))
-    return np.asarray(wave if wave.ndim == 1 else wave.mean(1), np.float32)
 
 
 def mel_frames(wave: NDArray[np.float32]) -> Mel:

@@ -13,13 +13,13 @@ from bindstream.features import features_for
 from bindstream.features.audio import RATE_HZ, filterbank
 from bindstream.features.thermal import GainControl, thermal_image
 from bindstream.features.vision import still_clip
+from bindstream.features.whole import read_sound
 from bindstream.modalities import MODALITIES
 from bindstream.records import ModalityName, Window
 from bindstream.scene.catalogue import kinds_of
 from bindstream.scene.examples import example
 from bindstream.scene.seeds import rng_for
 from bindstream.training.motions import WINDOW_NS
-from bindstream.training.sounds import read_sound
 from bindstream.training.starter.activities import (
     RECORDED,
     around,

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from bindstream.features.whole import read_sound
 from bindstream.modalities import SENSORS
 from bindstream.models import load_model
 from bindstream.models.directory import ModelSpec, read_spec
@@ -198,7 +199,7 @@ def recorded(modality: ModalityName, entries: Sequence[Entry]) -> Iterator[held_
         rng = np.random.default_rng(SEED)
         yield from held_out.sounds(mine)
         for entry in mine:
-            heard = sounds.in_a_room(sounds.read_sound(entry.path), rng)
+            heard = sounds.in_a_room(read_sound(entry.path), rng)
             yield held_out.Shown(heard, entry.concepts, entry.group, entry.label)
     elif modality != "depth":
         read = {"vision": held_out.pictures, "thermal": held_out.crops}
