@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bindstream.errors import BindstreamError
 from bindstream.history.parts import Part
 from bindstream.history.rows import VECTOR
 from bindstream.history.store import Kind, Store
@@ -46,6 +47,8 @@ def readable(store: Store, part: Part) -> bool:
     try:
         for _ in store.scan(part, store.open(part).schema.names):
             pass
+    except BindstreamError:  # a newer format, which is no damage
+        return True
     except Exception:  # whatever LanceDB makes of broken files
         return False
     return True

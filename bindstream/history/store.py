@@ -94,24 +94,25 @@ class Store:
             return False
 
     def open(self, part: Part) -> Any:
-        """A LanceDB table, of the version that is newest now. Raises whatever LanceDB raises."""
-        return self._database.open_table(part.name)
-
-    def kind(self, part: Part) -> Kind:
-        """Raises whatever LanceDB raises.
+        """A LanceDB table, of the version that is newest now. Raises whatever LanceDB raises.
 
         Raises:
             HistoryError: a newer bindstream wrote it.
         """
-        found: pa.Schema = self.open(part).schema
-        said = {k.decode(): v.decode() for k, v in (found.metadata or {}).items()}
-        if said.get("format", FORMAT) != FORMAT:
+        table = self._database.open_table(part.name)
+        written = _said(table).get("format", FORMAT)
+        if written != FORMAT:
             raise HistoryError(
-                f"it has format {said['format']}, this bindstream reads {FORMAT}.",
+                f"it has format {written}, this bindstream reads {FORMAT}.",
                 where=str(self.path(part)),
                 fix="Update bindstream.",
             )
-        return Kind(said.get("model", part.key), found.field(VECTOR).type.list_size)
+        return table
+
+    def kind(self, part: Part) -> Kind:
+        """As `open`."""
+        table = self.open(part)
+        return Kind(_said(table).get("model", part.key), table.schema.field(VECTOR).type.list_size)
 
     def create(self, part: Part, kind: Kind, rows: Iterator[pa.RecordBatch] | None = None) -> None:
         """Make a table, which is there as soon as all of its rows are."""
@@ -145,6 +146,11 @@ class Store:
 
     def size_bytes(self, part: Part) -> int:
         return folder_bytes(self.path(part))
+
+
+def _said(table: Any) -> dict[str, str]:
+    """What a table says of itself beside its columns."""
+    return {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
 
 
 def folder_bytes(folder: Path) -> int:
