@@ -13,6 +13,7 @@ _GROUPS = (
     "run",
     "watching",
     "query",
+    "search",
     "teach",
     "embed",
     "eval",

@@ -12,6 +12,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from pathlib import Path
 
+from bindstream.config import HistoryConfig
 from bindstream.errors import BindstreamError
 from bindstream.history.journal import Journal, Lock, Tally
 from bindstream.history.numbers import Numbers
@@ -274,6 +275,13 @@ class Writer:
             self._upkeep.stop()
         if self._tidying is not None:
             self._tidying.join()
+        if self._journal is None and self._unopened:
+            try:
+                self.open()  # a run that ended before it came to that
+            except BindstreamError as error:
+                self._trouble = str(error)
+                self._unkept.update(embedding.stream for embedding in self._unopened)
+                self._unopened.clear()
         if self._journal is None:
             return
         self.flush(now_ns)
@@ -283,6 +291,17 @@ class Writer:
         self._journal = None
         if self._lock_file is not None:
             self._lock_file.release()
+
+
+def writer_for(config: HistoryConfig, run_ns: int) -> Writer:
+    """The writer that a configuration asks for, not opened yet."""
+    return Writer(
+        config.path,
+        run_ns,
+        keep_days=config.keep_days,
+        keep_bytes=config.keep_bytes,
+        flush_s=config.flush_s,
+    )
 
 
 def _bytes(embedding: Embedding) -> int:

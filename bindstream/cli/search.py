@@ -1,0 +1,337 @@
+"""bindstream search, bindstream similar: what the history holds, by words, files and windows."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bindstream.cli.app import app, errors, out
+from bindstream.cli.model_options import DeviceOption, PrecisionOption, ThreadsOption, warn_of
+from bindstream.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bindstream.history.question import Term
+    from bindstream.history.reader import History
+    from bindstream.history.search import Found, Hit, Question, Scope
+    from bindstream.models.encoder import Model
+
+_HELP = """Search what was kept for words, recordings, or stored windows.
+
+The pipeline keeps its vectors where its configuration has a `history`
+section. Hits are ranked by z, by how much a window stands out of what its
+own stream answers over the period searched: cosines of different sensors
+are not comparable. Those of which the words are no likely name (a share
+below 30 %) come last. Neighbouring windows are one hit.
+
+Several WORDS are phrasings of the same thing. --plus and --minus add and
+subtract words, files or windows, each with a weight before it if it is not
+1: "0.5*rain". A window is named by the id of a hit (STREAM/START_NS) or of
+an alert (QUERY/STREAM/START_NS).
+
+Times are 90s, 15m, 1h, 2d or 1w ago, or like 2026-11-21T14:00, in local
+time unless they say otherwise.
+
+Examples:
+
+  bindstream search "glass breaking" --since 1h
+
+  bindstream search --like bark.wav --stream garden --since 2d --json
+
+  bindstream search "a dog" --minus "0.5*rain" -c home.yaml -m audio
+"""
+_SIMILAR_HELP = """Find what is like a stored window, or the beginning of an alert.
+
+ID is that of a hit of `bindstream search` (STREAM/START_NS) or of an alert
+(QUERY/STREAM/START_NS). No model is needed: the stored vector is what is
+searched for.
+
+Examples:
+
+  bindstream similar kitchen/1795000000000000000
+
+  bindstream similar glass-breaking/kitchen/1795000000000000000 --since 7d
+"""
+FEW = 30
+"""Windows of which a median and a spread are no more than a guess."""
+WIDEST = 200
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Take history and model from it.")
+]
+HistoryOption = Annotated[
+    Path | None, typer.Option("--history", metavar="FOLDER", help="The history; else ./history.")
+]
+SinceOption = Annotated[str, typer.Option("--since", help="How far back.")]
+UntilOption = Annotated[str | None, typer.Option("--until", help="Up to when; now if left out.")]
+StreamOption = Annotated[
+    list[str] | None, typer.Option("--stream", help="This stream alone; may be repeated.")
+]
+ModalityOption = Annotated[
+    str | None, typer.Option("--modality", "-m", help="Windows of this modality alone.")
+]
+TopOption = Annotated[int, typer.Option("--top", "-n", min=1, max=1000, help="So many hits.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command(help=_HELP)
+def search(
+    words: Annotated[list[str] | None, typer.Argument(metavar="[WORDS]...")] = None,
+    like: Annotated[
+        list[str] | None, typer.Option("--like", help="A FILE or a window; may be repeated.")
+    ] = None,
+    plus: Annotated[list[str] | None, typer.Option("--plus", help="And this.")] = None,
+    minus: Annotated[list[str] | None, typer.Option("--minus", help="And not this.")] = None,
+    file_modality: Annotated[
+        str | None, typer.Option("--as", help="What files are of, if their names do not say.")
+    ] = None,
+    since: SinceOption = "1d",
+    until: UntilOption = None,
+    streams: StreamOption = None,
+    modality: ModalityOption = None,
+    top: TopOption = 10,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    history: HistoryOption = None,
+    model: Annotated[str | None, typer.Option(help="A model's name or directory.")] = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
+) -> None:
+    from bindstream.cli.embed import modality_named
+    from bindstream.history.question import ask, term, towers
+    from bindstream.models import load_model
+
+    terms = [*_existing(like), *(term(each) for each in plus or ())]
+    terms += [term(each, -1.0) for each in minus or ()]
+    if not words and not any(each.weight > 0 for each in terms):
+        raise ConfigError("there is nothing to search for.", fix="Give WORDS, or --like FILE.")
+    scope = _scope(since, until, streams, modality)
+    files_of = modality_named(file_modality) if file_modality else None
+    opened, configured = _open(config, history)
+    needed = towers(words or [], terms, files_of)
+    loaded: Model | None = None
+    if needed:
+        loaded = load_model(
+            model or configured,
+            modalities=needed,
+            device=device,
+            threads=threads,
+            precision=precision,
+        )
+        said = [each.what for each in terms if each.kind == "words"]
+        warn_of(loaded, [*(words or ()), *said])
+    question = ask(opened, loaded, words or [], terms, files_of)
+    _answer(opened, question, scope, top, as_json)
+
+
+@app.command(help=_SIMILAR_HELP)
+def similar(
+    window_id: Annotated[str, typer.Argument(metavar="ID", help="Of a window or an alert.")],
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=0, help="All windows of so long, on average.")
+    ] = 0.0,
+    since: SinceOption = "1d",
+    until: UntilOption = None,
+    streams: StreamOption = None,
+    modality: ModalityOption = None,
+    top: TopOption = 10,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    history: HistoryOption = None,
+) -> None:
+    import numpy as np
+
+    from bindstream.averaging import unit_mean
+    from bindstream.history.question import stored, window_named
+    from bindstream.history.search import Question
+
+    stream, start_ns = window_named(window_id)
+    opened, _ = _open(config, history)
+    windows = stored(opened, window_id, seconds)
+    vector = unit_mean(np.stack([window.vector for window in windows]))
+    itself = (stream, start_ns, windows[-1].end_ns)
+    scope = _scope(since, until, streams, modality, but=(itself,))
+    _answer(opened, Question(vector, windows[0].model), scope, top, as_json)
+
+
+def _existing(like: Sequence[str] | None) -> list[Term]:
+    from bindstream.history.question import term
+
+    terms = [term(each) for each in like or ()]
+    for each in terms:
+        if each.kind == "words":
+            raise ConfigError(
+                f"there is no file {each.what!r}.",
+                where="--like",
+                fix="Give a file, or the id of a window; words stand on their own.",
+            )
+    return terms
+
+
+def _scope(
+    since: str,
+    until: str | None,
+    streams: list[str] | None,
+    modality: str | None,
+    but: tuple[tuple[str, int, int], ...] = (),
+) -> Scope:
+    from bindstream.cli.embed import modality_named
+    from bindstream.history.search import Scope
+
+    now_ns = time.time_ns()
+    since_ns = when(since, now_ns, "--since")
+    # What is published now may have begun a window ago, and its clock may be a little ahead.
+    until_ns = now_ns + 60 * 10**9 if until is None else when(until, now_ns, "--until")
+    if since_ns >= until_ns:
+        raise ConfigError(
+            f"--since {since} is not before --until {until}.", fix="The longer ago comes first."
+        )
+    return Scope(
+        since_ns=since_ns,
+        until_ns=until_ns,
+        streams=None if streams is None else tuple(streams),
+        modality=None if modality is None else modality_named(modality),
+        but=but,
+    )
+
+
+def when(said: str, now_ns: int, option: str) -> int:
+    """UTC ns of "1h" (ago) or of a date and time, local unless it says otherwise.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    ago = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", said.strip())
+    if ago is not None:
+        return now_ns - round(float(ago[1]) * _UNITS_S[ago[2]] * 1e9)
+    try:
+        moment = datetime.fromisoformat(said.strip().replace("Z", "+00:00")).astimezone()
+        return round(moment.timestamp() * 1e6) * 1000
+    except (ValueError, OverflowError):
+        raise ConfigError(
+            f"{said!r} is no time.", where=option, fix="Such as 90s, 15m, 1h, 2d, or a date."
+        ) from None
+
+
+def _open(config: Path | None, folder: Path | None) -> tuple[History, str]:
+    """The history, and the name of the model that the configuration has."""
+    from bindstream.config import load_config
+    from bindstream.history.reader import History
+
+    if config is None:
+        return History(folder or Path("history")), "starter"
+    loaded = load_config(config)
+    if folder is None and loaded.history is None:
+        raise ConfigError(
+            "it keeps no history.",
+            where=str(config),
+            fix="Put `history: {}` into it; vectors are kept from the next run on.",
+        )
+    return History(folder or loaded.history.path), loaded.model.name  # type: ignore[union-attr]
+
+
+def _answer(history: History, question: Question, scope: Scope, top: int, as_json: bool) -> None:
+    from bindstream.history.search import search as search_history
+
+    begun_s = time.monotonic()
+    with errors.status("Searching …"):
+        found = search_history(history, question, scope, top)
+        models = history.models()
+    took_s = time.monotonic() - begun_s
+    others = {name: count for name, count in models.items() if name != question.model}
+    for warning in (*history.warnings, *_doubts(question, found, models, others)):
+        errors.print(f"! {warning}", style="yellow", markup=False, highlight=False)
+    if as_json:
+        said = {
+            "model": question.model,
+            "since": _utc(scope.since_ns),
+            "until": _utc(scope.until_ns),
+            "searched": found.searched,
+            "of_other_models": others,
+            "took_s": round(took_s, 3),
+            "hits": [_record(history, question.model, hit) for hit in found.hits],
+        }
+        typer.echo(json.dumps(said, indent=2, ensure_ascii=False))
+        return
+    if found.hits:
+        # An id that is cut off names nothing: lines may be longer than the terminal.
+        Console(width=max(out.width, WIDEST)).print(_table(found.hits))
+    count = sum(found.searched.values())
+    line = f"{count:,} windows of {len(found.searched)} streams searched in {took_s:.1f} s."
+    out.print(line if found.hits else f"Nothing stands out. {line}", highlight=False)
+
+
+def _doubts(
+    question: Question, found: Found, models: dict[str, int], others: dict[str, int]
+) -> list[str]:
+    said = []
+    if others:
+        each = ", ".join(f"{count:,} of {name}" for name, count in others.items())
+        said.append(
+            f"vectors of other models are left out, as they cannot be compared: {each}. "
+            "Search them by the model that made them: --model DIR."
+        )
+    if question.model not in models:
+        said.append(f"there are no vectors of this model ({question.model}).")
+    few = {hit.stream: hit.of for hit in found.hits if hit.of < FEW}
+    said += [f"{name}: z of {count} windows says little." for name, count in few.items()]
+    return said
+
+
+def _table(hits: list[Hit]) -> Table:
+    from bindstream.history.search import LIKELY
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("when", "UTC", "stream", "z", "cosine", "share", "long", "id"):
+        table.add_column(name, no_wrap=True)
+    for hit in hits:
+        local = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(hit.start_ns / 1e9))
+        table.add_row(
+            local,
+            _utc(hit.start_ns)[11:],
+            escape(f"{hit.stream} ({hit.modality})"),
+            f"{hit.z:.1f}",
+            f"{hit.score:.2f}",
+            f"{hit.share:.0%}" if hit.share < 1 else "",
+            f"{(hit.end_ns - hit.start_ns) / 1e9:g} s",
+            escape(_id(hit)),
+            style="dim" if hit.share < LIKELY else "",
+        )
+    return table
+
+
+def _id(hit: Hit) -> str:
+    return f"{hit.stream}/{hit.peak_start_ns}"
+
+
+def _record(history: History, model: str, hit: Hit) -> dict[str, Any]:
+    """A hit with what is known of its peak."""
+    peak_ns = hit.peak_start_ns
+    windows = history.embeddings(model, [hit.stream], peak_ns, peak_ns + 1)
+    peak = next((each for each in windows if each.modality == hit.modality), None)
+    known = ("seq", "coverage", "uncertainty_ns", "clock", "same_as", "readings")
+    return {
+        "id": _id(hit),
+        "start": _utc(hit.start_ns),
+        "end": _utc(hit.end_ns),
+        **asdict(hit),
+        "peak": {name: getattr(peak, name) for name in known} if peak else {},
+    }
+
+
+def _utc(time_ns: int) -> str:
+    moment = datetime.fromtimestamp(time_ns / 1e9, timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
