@@ -12,11 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bindstream.errors import BindstreamError, HistoryError
 from bindstream.history.parts import Part, key_of
-from bindstream.history.rows import DETAILS, VECTOR, Vectors, halves_of, to_embeddings, widened
+from bindstream.history.rows import (
+    DETAILS,
+    VECTOR,
+    Times,
+    Vectors,
+    halves_of,
+    numbers_of,
+    to_embeddings,
+    widened,
+)
 from bindstream.history.store import BATCH, Store, quoted
 from bindstream.history.upkeep import short
 from bindstream.records import Embedding
@@ -24,7 +32,6 @@ from bindstream.records import Embedding
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Times = NDArray[np.int64]
 T = TypeVar("T")
 EVER_NS = 2**63 - 1
 
@@ -142,13 +149,13 @@ class History:
         if not self._ordered(part, where):
             batches = _sorted(batches)
         for batch in batches:
-            seq = batch.column("seq").to_numpy()
+            seq = numbers_of(batch, "seq")
             same_as = batch.column("same_as")
             yield Block(
                 stream=stream,
                 modality=modality,
-                start_ns=batch.column("start_ns").to_numpy(),
-                end_ns=batch.column("end_ns").to_numpy(),
+                start_ns=numbers_of(batch, "start_ns"),
+                end_ns=numbers_of(batch, "end_ns"),
                 seq=seq,
                 computed=np.where(same_as.is_null(), seq, same_as.fill_null(0)),
                 vectors=widened(halves_of(batch)),

@@ -23,6 +23,7 @@ FORMAT = "1"
 VECTOR = "vector"
 Halves = NDArray[np.float16]
 Vectors = NDArray[np.float32]
+Times = NDArray[np.int64]
 
 _SIGN_AND_NUMBER = np.int32(-0x70000001)  # all bits but the three uppermost of the exponent
 _TO_FLOAT32_BIAS = np.float32(2.0**112)  # exponents of float32 count from 127, of float16 from 15
@@ -111,6 +112,11 @@ def halves_of(batch: pa.RecordBatch) -> Halves:
     column = batch.column(VECTOR)
     flat: Halves = column.flatten().to_numpy(zero_copy_only=True)
     return flat.reshape(len(column), -1)
+
+
+def numbers_of(batch: pa.RecordBatch, column: str) -> Times:
+    """A column of whole numbers, (n,), copied: a view would keep all of the batch in memory."""
+    return np.array(batch.column(column).to_numpy())
 
 
 def widened(halves: Halves, out: Vectors | None = None) -> Vectors:

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from bindstream.calibration import MAD_TO_SIGMA, SIGMA_LEAST, SIGMA_UNKNOWN, WARM_UP
 from bindstream.errors import HistoryError
-from bindstream.history.reader import EVER_NS, History, Times, period
-from bindstream.history.rows import VECTOR, Halves, Vectors, halves_of, widened
+from bindstream.history.reader import EVER_NS, History, period
+from bindstream.history.rows import VECTOR, Halves, Times, Vectors, halves_of, numbers_of, widened
 from bindstream.history.store import quoted
 from bindstream.matcher import CONTRAST_TEMPERATURE
 
@@ -182,7 +182,7 @@ def _scored(history: History, question: Question, scope: Scope) -> dict[Line, _S
                     f"{len(question.vector)} are due.",
                     where=str(history.folder),
                 )
-            starts, ends = (batch.column(name).to_numpy() for name in ("start_ns", "end_ns"))
+            starts, ends = (numbers_of(batch, name) for name in ("start_ns", "end_ns"))
             for line, rows in _lines_of(batch):
                 scored = lines.setdefault(line, _Scored())
                 scores, shares = score(halves[rows], question.vector, question.others.get(line[1]))
