@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from bindstream.bus import Subscriber
 from bindstream.config import HistoryConfig
-from bindstream.history.writer import WriterHealth, writer_for
+from bindstream.history.health import WriterHealth
+from bindstream.history.writer import writer_for
 from bindstream.keys import client_keys
 from bindstream.records import Embedding
 from nodes.wiring import Wiring

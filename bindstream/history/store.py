@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bindstream.errors import HistoryError, MissingPackageError
+from bindstream.errors import BindstreamError, HistoryError, MissingPackageError
 from bindstream.history.parts import Part, live, part_named
 from bindstream.history.rows import FORMAT, VECTOR, schema
 
@@ -109,6 +109,16 @@ class Store:
                 fix="Update bindstream.",
             )
         return table
+
+    def damaged(self, part: Part) -> bool:
+        """Whether it is there and its newest version cannot be opened."""
+        try:
+            self.open(part)
+        except BindstreamError:  # a newer format
+            return False
+        except Exception:  # whatever LanceDB makes of broken files
+            return self.exists(part)
+        return False
 
     def kind(self, part: Part) -> Kind:
         """As `open`."""

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from bindstream.config import HistoryConfig
 from bindstream.errors import BindstreamError
+from bindstream.history.health import WriterHealth
 from bindstream.history.journal import Journal, Lock, Tally
 from bindstream.history.numbers import Numbers
 from bindstream.history.parts import Part, hour_of, key_of
+from bindstream.history.rescue import Rescued
 from bindstream.history.rows import to_table
 from bindstream.history.store import Store
 from bindstream.history.upkeep import Totals, Upkeep, short
@@ -29,31 +32,19 @@ ROW_BYTES = 1000
 RETRY_S = 10.0
 """How long after a failure it is tried again."""
 UPKEEP_S = 60.0
+_Window = tuple[int, Embedding]
+"""A window, and when its numbering began."""
 
 
 @dataclass(frozen=True)
-class WriterHealth:
-    """What a history's writer says of itself.
+class _Hold:
+    """A history that this process has taken hold of."""
 
-    `vectors`, `bytes` and `oldest_ns` (start of the oldest hour or day, UTC ns) are what is kept,
-    `waiting` windows that are not on disk yet, `flushed_s` the age of the last flush. Of this run's
-    windows, by stream: `stored`; `lost`, which came and could not be kept; `missed`, whose numbers
-    never came: dropped before they were published, or lost on the way. `duplicates` came twice.
-    `trouble` is what is wrong now, `notes` what a person should have read once.
-    """
-
-    folder: str
-    vectors: int
-    bytes: int
-    oldest_ns: int | None
-    waiting: int
-    flushed_s: float | None
-    stored: dict[str, int]
-    lost: dict[str, int]
-    missed: dict[str, int]
-    duplicates: int
-    trouble: str
-    notes: tuple[str, ...]
+    lock: Lock
+    journal: Journal
+    store: Store
+    numbers: Numbers
+    upkeep: Upkeep
 
 
 class Writer:
@@ -74,19 +65,16 @@ class Writer:
         self._keep_days, self._keep_bytes = keep_days, keep_bytes
         self._unopened: deque[Embedding] = deque()
         self._unkept: Counter[str] = Counter()
-        self._pending: deque[tuple[int, Embedding]] = deque()
+        self._pending: deque[_Window] = deque()
         self._held_bytes = 0
         self._dims: dict[str, int] = {}
         self._duplicates = 0
-        self._lock_file: Lock | None = None
-        self._journal: Journal | None = None
+        self._open: _Hold | None = None
         self._tallies: dict[str, Tally] = {}
-        self._store: Store | None = None
-        self._numbers: Numbers | None = None
-        self._upkeep: Upkeep | None = None
+        self._rescued: list[Rescued] = []
         self._tidying: threading.Thread | None = None
         self._writing = threading.Lock()
-        self._held: Part | None = None
+        self._untouched: Part | None = None
         self._totals, self._fresh = Totals(), 0
         self._trouble = self._upkeep_trouble = ""
         self._notes: list[str] = []
@@ -100,31 +88,29 @@ class Writer:
             HistoryError: another process writes it, or nothing can be written there.
             MissingPackageError: LanceDB is not installed.
         """
-        if self._journal is not None:
+        if self._open is not None:
             return
-        store = Store(self._folder)
-        lock = Lock(self._folder)
+        store, lock = Store(self._folder), Lock(self._folder)
         try:
-            self._journal = Journal(self._folder, self._run_ns)
+            journal = Journal(self._folder, self._run_ns)
         except BaseException:
             lock.release()
             raise
-        self._lock_file, self._store, self._numbers = lock, store, Numbers(store)
-        self._upkeep = Upkeep(store, self._keep_days, self._keep_bytes, self._hold)
-        if self._journal.unclean:
-            self._upkeep.doubt()
-        if died_with := self._journal.died_with:
-            each = ", ".join(f"{count} of {stream}" for stream, count in died_with.items())
+        upkeep = Upkeep(store, self._keep_days, self._keep_bytes, self._leave_alone)
+        self._open = _Hold(lock, journal, store, Numbers(store), upkeep)
+        self._tallies, self._rescued = journal.tallies, upkeep.rescued
+        if journal.unclean:
+            upkeep.doubt()
+        if died_with := journal.died_with:
             self._notes.append(
                 f"its last writer died before it could close: up to {sum(died_with.values())} "
-                f"windows are missing ({each})"
+                f"windows are missing ({_each(died_with)})"
             )
-        self._tallies = self._journal.tallies
         waiting, self._unopened, self._held_bytes = self._unopened, deque(), 0
         for embedding in waiting:
-            self._take(embedding)
+            self._take(self._open, embedding)
         for stream, count in self._unkept.items():  # whose numbers seemed to be missed
-            tally = self._journal.tally(stream)
+            tally = journal.tally(stream)
             tally.taken += count
             tally.lost += count
             tally.missed = max(tally.missed - count, 0)
@@ -132,8 +118,8 @@ class Writer:
 
     def push(self, embedding: Embedding) -> None:
         """Take a window in; takes microseconds, and never fails."""
-        if self._journal is not None:
-            self._take(embedding)
+        if self._open is not None:
+            self._take(self._open, embedding)
             return
         self._unopened.append(embedding)
         self._held_bytes += _bytes(embedding)
@@ -142,30 +128,26 @@ class Writer:
             self._held_bytes -= _bytes(dropped)
             self._unkept[dropped.stream] += 1
 
-    def _take(self, embedding: Embedding) -> None:
-        assert self._journal is not None
-        assert self._numbers is not None
-        stream = embedding.stream
-        tally = self._journal.tally(stream)
-        if not self._numbers.take(tally, embedding):
+    def _take(self, held: _Hold, embedding: Embedding) -> None:
+        tally = held.journal.tally(embedding.stream)
+        if not held.numbers.take(tally, embedding):
             self._duplicates += 1
             return
         tally.taken += 1
         self._pending.append((tally.numbered_ns, embedding))
         self._held_bytes += _bytes(embedding)
         if self._dims.setdefault(embedding.model, len(embedding.vector)) != len(embedding.vector):
-            self._let_go(self._pending.pop())  # no fingerprint has two dimensions
+            self._let_go(held, self._pending.pop())  # no fingerprint has two dimensions
         while self._held_bytes > WAITING_BYTES_MOST:
-            self._let_go(self._pending.popleft())
-        self._journal.note(stream)
+            self._let_go(held, self._pending.popleft())
+        held.journal.note(embedding.stream)
 
-    def _let_go(self, window: tuple[int, Embedding]) -> None:
-        """Give a window up that there is no room for."""
-        assert self._journal is not None
-        embedding = window[1]
+    def _let_go(self, held: _Hold, window: _Window) -> None:
+        """Give a window up that cannot be kept."""
+        _, embedding = window
         self._held_bytes -= _bytes(embedding)
-        self._journal.tally(embedding.stream).lost += 1
-        self._journal.note(embedding.stream)
+        held.journal.tally(embedding.stream).lost += 1
+        held.journal.note(embedding.stream)
 
     def due(self, now_ns: int) -> None:
         """Do what its time has come for: open, flush, upkeep. Blocks for the disk, milliseconds."""
@@ -187,72 +169,76 @@ class Writer:
 
     def flush(self, now_ns: int) -> None:
         """Write what came. What cannot be written now waits."""
-        groups: dict[Part, list[tuple[int, Embedding]]] = {}
+        if self._open is None:
+            return
+        self._trouble = ""
+        oldest_ns = now_ns - self._keep_days * 86400e9
+        groups: dict[Part, list[_Window]] = {}
+        stale: Counter[str] = Counter()
         for window in self._pending:
             part = hour_of(key_of(window[1].model), window[1].start_ns)
-            groups.setdefault(part, []).append(window)
-        self._trouble = ""
+            if part.until_ns <= oldest_ns:  # it would be dropped at once
+                self._let_go(self._open, window)
+                stale[window[1].stream] += 1
+            else:
+                groups.setdefault(part, []).append(window)
+        if stale:
+            self._trouble = (
+                f"windows are older than history.keep_days when they come ({_each(stale)}): is "
+                "their sensor's clock right?"
+            )
         self._pending = deque(
             window
             for part, windows in groups.items()
-            if not self._append(part, windows, now_ns)
+            if not self._append(self._open, part, windows, now_ns)
             for window in windows
         )
         self._held_bytes = sum(_bytes(embedding) for _, embedding in self._pending)
-        if not self._trouble:
+        if not self._pending:
             self._flushed_ns = now_ns
 
-    def _append(self, part: Part, windows: list[tuple[int, Embedding]], now_ns: int) -> bool:
-        assert self._store is not None
-        assert self._journal is not None
+    def _append(self, held: _Hold, part: Part, windows: list[_Window], now_ns: int) -> bool:
         with self._writing:
-            if self._held == part.day:
+            if self._untouched == part.day:
                 return False
-            part = part.day if self._store.exists(part.day) else part
+            part = part.day if held.store.exists(part.day) else part
             try:
-                self._store.append(part, to_table(windows, windows[0][1].model))
+                held.store.append(part, to_table(windows, windows[0][1].model))
             except Exception as error:  # whatever it is, streams go on
                 self._fail(f"vectors cannot be written: {short(error)}", now_ns)
-                self._doubt(part)
+                if held.store.damaged(part):  # upkeep is to rescue it now
+                    held.upkeep.doubt()
+                    self._upkeep_due_ns = 0
                 return False
             self._fresh += len(windows)
         for stream, count in Counter(embedding.stream for _, embedding in windows).items():
-            self._journal.tally(stream).stored += count
-            self._journal.note(stream)
+            held.journal.tally(stream).stored += count
+            held.journal.note(stream)
         return True
 
     def _fail(self, trouble: str, now_ns: int) -> None:
         self._trouble = trouble
         self._flush_due_ns = now_ns + max(self._flush_ns, round(RETRY_S * 1e9))
 
-    def _doubt(self, part: Part) -> None:
-        """A table that does not open is damaged: upkeep is to rescue it, now."""
-        assert self._store is not None
-        assert self._upkeep is not None
-        try:
-            self._store.open(part).count_rows()
-        except Exception:
-            self._upkeep.doubt()
-            self._upkeep_due_ns = 0
-
-    def _hold(self, day: Part | None) -> None:
-        with self._writing:  # wait for what is being written
-            self._held = day
+    def _leave_alone(self, day: Part | None) -> None:
+        """Write nothing that is of this day until called again; what is being written is over."""
+        with self._writing:
+            self._untouched = day
 
     def tidy(self, now_ns: int) -> None:
         """The upkeep, here and now; see `bindstream.history.upkeep`."""
-        if self._upkeep is None:
+        if (held := self._open) is None:
             return
         try:
-            self._upkeep.tidy(now_ns)
+            held.upkeep.tidy(now_ns)
             with self._writing:
-                self._totals, self._fresh = self._upkeep.totals(), 0
-            self._upkeep_trouble = self._upkeep.trouble
+                self._totals, self._fresh = held.upkeep.totals(), 0
+            self._upkeep_trouble = held.upkeep.trouble
         except Exception as error:  # upkeep comes again
             self._upkeep_trouble = f"upkeep: {short(error)}"
 
     def health(self, now_ns: int) -> WriterHealth:
-        rescued = self._upkeep.rescued if self._upkeep else []
+        """What it can say of itself; any thread may ask."""
         tallies = dict(self._tallies)
         return WriterHealth(
             folder=str(self._folder),
@@ -266,43 +252,41 @@ class Writer:
             missed={stream: t.missed for stream, t in tallies.items() if t.missed},
             duplicates=self._duplicates,
             trouble=self._trouble or self._upkeep_trouble,
-            notes=(*self._notes, *map(str, rescued)),
+            notes=(*self._notes, *map(str, self._rescued)),
         )
 
     def close(self, now_ns: int) -> None:
         """Write what is left and let go of the history. What cannot be written is lost."""
-        if self._upkeep is not None:
-            self._upkeep.stop()
-        if self._tidying is not None:
-            self._tidying.join()
-        if self._journal is None and self._unopened:
+        if self._open is None and self._unopened:
             try:
                 self.open()  # a run that ended before it came to that
             except BindstreamError as error:
                 self._trouble = str(error)
                 self._unkept.update(embedding.stream for embedding in self._unopened)
                 self._unopened.clear()
-        if self._journal is None:
+        if (held := self._open) is None:
             return
+        self.flush(now_ns)  # first of all: whoever waits for us may lose patience
+        held.upkeep.stop()
+        if self._tidying is not None:
+            self._tidying.join()
         self.flush(now_ns)
         while self._pending:
-            self._let_go(self._pending.popleft())
-        self._journal.close()
-        self._journal = None
-        if self._lock_file is not None:
-            self._lock_file.release()
+            self._let_go(held, self._pending.popleft())
+        held.journal.close()
+        held.lock.release()
+        self._open = None
 
 
 def writer_for(config: HistoryConfig, run_ns: int) -> Writer:
     """The writer that a configuration asks for, not opened yet."""
-    return Writer(
-        config.path,
-        run_ns,
-        keep_days=config.keep_days,
-        keep_bytes=config.keep_bytes,
-        flush_s=config.flush_s,
-    )
+    c = config
+    return Writer(c.path, run_ns, keep_days=c.keep_days, keep_bytes=c.keep_bytes, flush_s=c.flush_s)
 
 
 def _bytes(embedding: Embedding) -> int:
     return int(embedding.vector.nbytes) + ROW_BYTES
+
+
+def _each(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} of {stream}" for stream, count in counts.items())

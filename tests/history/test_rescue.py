@@ -88,8 +88,8 @@ def test_the_next_writer_rescues_what_a_dead_one_left_damaged(store: Store) -> N
     died = writer(store.folder, RUN_NS + 1)
     died.push(window("mic", 0))
     died.flush(NOON_NS)
-    assert died._lock_file is not None
-    died._lock_file.release()  # as if it had been killed
+    assert died._open is not None
+    died._open.lock.release()  # as if it had been killed
     newest = min(table(store).joinpath("_versions").glob("*.manifest"))
     newest.write_bytes(b"")
     made = writer(store.folder, RUN_NS + 2)

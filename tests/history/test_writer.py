@@ -100,6 +100,22 @@ def test_numbers_that_never_came_are_counted(tmp_path: Path) -> None:
     assert made.health(NOON_NS).missed == {"door": 4}
 
 
+def test_windows_that_are_too_old_when_they_come_are_not_kept_and_it_is_said(
+    tmp_path: Path,
+) -> None:
+    made = writer(tmp_path, keep_days=1)
+    made.push(window(seq=0))
+    made.push(window("mic", 0, start_ns=86400 * SECOND_NS))  # a clock that begins in 1970
+    made.flush(NOON_NS)
+    health = made.health(NOON_NS)
+    assert (health.stored, health.lost) == ({"door": 1, "mic": 0}, {"mic": 1})
+    assert "1 of mic" in health.trouble
+    assert "clock" in health.trouble
+    assert health.flushed_s == 0
+    made.close(NOON_NS)
+    assert len(kept(tmp_path)) == 1
+
+
 def test_another_model_is_kept_apart_and_another_dimension_refused(tmp_path: Path) -> None:
     made = writer(tmp_path)
     made.push(window(seq=0))
