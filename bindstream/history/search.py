@@ -111,7 +111,8 @@ class _Scored:
 
 
 def search(history: History, question: Question, scope: Scope, top: int = 10) -> Found:
-    """What answers a question best. Blocks: about two seconds a million vectors of 1024 dimensions.
+    """What answers a question best. Blocks: for ten million vectors of 256 dimensions seven seconds
+    on two cores.
 
     Takes 24 bytes of memory a window, and the vectors in blocks.
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 READ_AHEAD_BYTES = 64 * 2**20
 """What a scan may have read before it is asked for; LanceDB alone would take 2 GiB."""
+CACHE_BYTES = 8 * 2**20
+"""LanceDB's memory of manifests and of indices."""
 BATCH = 8192
 """Rows at a time: of fewer, LanceDB takes twice as long for a period as for everything."""
 _SUFFIX = ".lance"
@@ -57,7 +59,9 @@ class Store:
         self.folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._database = lancedb.connect(folder)
+            # Left to itself it would remember every version it ever saw, up to gigabytes.
+            session = lancedb.Session(CACHE_BYTES, CACHE_BYTES)
+            self._database = lancedb.connect(folder, session=session)
         except OSError as error:
             raise HistoryError(
                 f"no history can be kept there: {error.strerror or error}.",
