@@ -31,9 +31,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from arguments import some_of
+from memory import peak_bytes
 
-from bench.arguments import some_of
-from bench.memory import peak_bytes
 from bindstream.history import History, Writer
 from bindstream.history.parts import DAY_NS, Part
 from bindstream.history.rows import VECTOR, Vectors, schema

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from gate import EVENTS, FIRST_HOUSE
 
-from bench.gate import EVENTS, FIRST_HOUSE
 from bindstream import Config, Embedding, Pipeline
 from bindstream.history import History
 from bindstream.history.question import ask

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("lancedb")
 
-from bench.history import (
+from history import (
     BEGUN_NS,
     MODEL,
     STREAMS,
@@ -21,6 +21,7 @@ from bench.history import (
     rows,
     searched,
 )
+
 from bindstream.history import History
 from bindstream.history.parts import DAY_NS, Part
 from bindstream.history.rows import halves_of
