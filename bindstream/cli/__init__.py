@@ -15,6 +15,8 @@ _GROUPS = (
     "query",
     "search",
     "teach",
+    "train",
+    "align",
     "embed",
     "eval",
     "model",

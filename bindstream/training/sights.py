@@ -20,6 +20,8 @@ from bindstream.training.crops import Crop
 Labels = frozenset[str]
 Box = tuple[str, float, float, float, float]
 
+SHORT_SIDE = 320  # the smallest crop of the table, 0.7, is then still of the model's 224 pixels
+
 
 @dataclass(frozen=True)
 class Sight:
@@ -47,6 +49,20 @@ def read_sight(
     return Sight(frame.reshape(1, *frame.shape[:2], -1), labels, False, boxes)
 
 
+def scaled(frames: NDArray[Any]) -> NDArray[np.uint8]:
+    """Frames (n, H, W, channels), uint8 or grey in [0, 1], as a `Sight` holds them to be cropped:
+    uint8, at most 320 pixels on their shorter side."""
+    levels = frames if frames.dtype == np.uint8 else np.rint(frames * 255).astype(np.uint8)
+    height, width = frames.shape[1:3]
+    share = SHORT_SIDE / min(height, width)
+    if share >= 1:
+        return np.asarray(levels)
+    size = (round(width * share), round(height * share))
+    cv2 = _cv2()
+    small = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in levels]
+    return np.stack(small).reshape(len(frames), size[1], size[0], -1)
+
+
 class SightBatches:
     """Random training windows of one picture-like modality; `nothing` is what empty tiles show."""
 
@@ -59,7 +75,8 @@ class SightBatches:
         self._scenes = _by_label([s for s in sights if s.is_scene])
         self._real_share = 0.0
         if self._real:
-            self._real_share = (0.6 if modality == "vision" else 0.5) if self._scenes else 1.0
+            # Rendered scenes are learned soon, recordings are not.
+            self._real_share = 0.75 if self._scenes else 1.0
             weights = np.array([len(found) ** 0.5 for found in self._real.values()])
             self._weights = weights / weights.sum()
 
@@ -108,13 +125,13 @@ class SightBatches:
         if sight.boxes and draw < 0.9:
             only, x, y, w, h = self._box(sight, rng)
             most = max(w, h)
-            # Two in three are crops of one object, as a detector would hand them over.
-            around = rng.uniform(1.0, 2.2) if draw < 0.6 else rng.uniform(2.2, 6.0)
+            # Three in four are crops of one object, as a detector would hand them over.
+            around = rng.uniform(1.0, 2.2) if draw < 0.75 else rng.uniform(2.2, 6.0)
             side, slack = max(round(most * around), 8), max(around - 1.0, 0.1) * 0.3 * most
             if draw < 0.08:
                 side = max(round(min(w, h)), 6)  # the middle of a box that is not square
             x, y = x + rng.uniform(-slack, slack), y + rng.uniform(-slack, slack)
-            only = only if draw < 0.6 else ""
+            only = only if draw < 0.75 else ""
         side = min(side, height, width)
         left = int(np.clip(x - side / 2, 0, width - side))
         top = int(np.clip(y - side / 2, 0, height - side))
