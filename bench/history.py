@@ -164,7 +164,7 @@ def print_day(world: World, folder: Path) -> None:
     size = store.size_bytes(store.parts()[0]) / A_DAY
     print(f"  a day of {A_DAY:,} windows made of its hours: {took}; {size:,.0f} bytes a vector")
     history = History(folder)
-    took = measured(lambda: sum(len(block.vectors) for block in history.read(MODEL)))
+    took = measured(lambda: sum(len(b.seq) for name in STREAMS for b in history.read(MODEL, name)))
     print(f"  that day read back in order, {took.result:,} vectors: {took}")
 
 

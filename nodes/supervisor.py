@@ -304,7 +304,7 @@ class Supervisor:
             refs = {s.handle.drain.remote(DRAIN_S): s for s in self._streams}
             gather(refs, DRAIN_S + 1)
             others = [each for each in (self._match, self._history) if each is not None]
-            gather({each.handle.drain.remote(1.0): each for each in others}, 2)
+            gather({each.handle.drain.remote(1.0): each for each in others}, 2 * DRAIN_S)
 
     def stop(self) -> None:
         """End every process of the run; safe to call twice."""

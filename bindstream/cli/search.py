@@ -67,7 +67,7 @@ HistoryOption = Annotated[
     Path | None, typer.Option("--history", metavar="FOLDER", help="The history; else ./history.")
 ]
 SinceOption = Annotated[str, typer.Option("--since", help="How far back.")]
-UntilOption = Annotated[str | None, typer.Option("--until", help="Up to when; now if left out.")]
+UntilOption = Annotated[str | None, typer.Option("--until", help="Up to when.")]
 StreamOption = Annotated[
     list[str] | None, typer.Option("--stream", help="This stream alone; may be repeated.")
 ]
@@ -181,12 +181,13 @@ def _scope(
     but: tuple[tuple[str, int, int], ...] = (),
 ) -> Scope:
     from bindstream.cli.embed import modality_named
+    from bindstream.history.reader import EVER_NS
     from bindstream.history.search import Scope
 
     now_ns = time.time_ns()
     since_ns = when(since, now_ns, "--since")
-    # What is published now may have begun a window ago, and its clock may be a little ahead.
-    until_ns = now_ns + 60 * 10**9 if until is None else when(until, now_ns, "--until")
+    # Recordings that were played faster than they were made end ahead of the clock.
+    until_ns = EVER_NS if until is None else when(until, now_ns, "--until")
     if since_ns >= until_ns:
         raise ConfigError(
             f"--since {since} is not before --until {until}.", fix="The longer ago comes first."

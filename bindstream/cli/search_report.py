@@ -27,6 +27,7 @@ WIDEST = 200
 
 def answer(history: History, question: Question, scope: Scope, top: int, as_json: bool) -> None:
     """Search, and print what was found as a table or as JSON, with what is to be doubted of it."""
+    from bindstream.history.reader import EVER_NS
     from bindstream.history.search import search as search_history
 
     begun_s = time.monotonic()
@@ -41,7 +42,7 @@ def answer(history: History, question: Question, scope: Scope, top: int, as_json
         said = {
             "model": question.model,
             "since": _utc(scope.since_ns),
-            "until": _utc(scope.until_ns),
+            "until": None if scope.until_ns == EVER_NS else _utc(scope.until_ns),
             "searched": found.searched,
             "of_other_models": others,
             "took_s": round(took_s, 3),
@@ -103,7 +104,7 @@ def _id(hit: Hit) -> str:
 def _record(history: History, model: str, hit: Hit) -> dict[str, Any]:
     """A hit with what is known of its peak."""
     peak_ns = hit.peak_start_ns
-    windows = history.embeddings(model, [hit.stream], peak_ns, peak_ns + 1)
+    windows = history.embeddings(model, hit.stream, peak_ns, peak_ns + 1)
     peak = next((each for each in windows if each.modality == hit.modality), None)
     known = ("seq", "coverage", "uncertainty_ns", "clock", "same_as", "readings")
     return {

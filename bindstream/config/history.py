@@ -32,7 +32,8 @@ class HistoryConfig(Section):
         default=2,
         ge=0.1,
         le=60,
-        description="how often vectors are written, seconds: what a power cut or a kill may cost",
+        description="how often vectors are written, seconds: what a kill may cost; a power cut "
+        "costs what the system had not put on the disk yet, too",
     )
 
 

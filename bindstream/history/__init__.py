@@ -2,8 +2,9 @@
 
     from bindstream.history import History
 
-    for block in History("history").read(model, streams=["door"], since_ns=yesterday_ns):
-        ...  # block.vectors is (n, dim) float32
+    history = History("history")
+    for block in history.read(model.fingerprint, "door", since_ns=yesterday_ns):
+        ...  # starts_ns, ends_ns (n,) int64; vectors (n, dim) float16; coverage, reused (n,)
 
 A folder with one table for each model and hour (`parts`), in which a row is a window (`rows`,
 `store`). One process writes (`writer`, which keeps its own accounts in `journal` and has `upkeep`

@@ -12,8 +12,8 @@ class WriterHealth:
     `vectors`, `bytes` and `oldest_ns` (start of the oldest hour or day, UTC ns) are what is kept,
     `waiting` windows that are not on disk yet, `flushed_s` the age of the last flush. Of this run's
     windows, by stream: `stored`; `lost`, which came and could not be kept; `missed`, whose numbers
-    never came: dropped before they were published, or lost on the way. `duplicates` came twice.
-    `trouble` is what is wrong now, `notes` what a person should have read once.
+    never came: dropped before they were published, or lost on the way. `duplicates` came twice,
+    or far too late. `trouble` is what is wrong now, `notes` what a person should have read once.
     """
 
     folder: str

@@ -82,7 +82,7 @@ def stored(history: History, window_id: str, length_s: float = 0.0) -> list[Embe
     stream, start_ns = window_named(window_id)
     until_ns = start_ns + round(length_s * 1e9)
     for model in reversed(history.models()):
-        found = list(history.embeddings(model, [stream], start_ns, max(until_ns, start_ns + 1)))
+        found = list(history.embeddings(model, stream, start_ns, max(until_ns, start_ns + 1)))
         if found:
             inside = [e for e in found if e.end_ns <= until_ns]
             return inside or found[:1]

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bindstream.errors import BindstreamError, HistoryError
 from bindstream.history.parts import Part, key_of
 from bindstream.history.rows import (
     DETAILS,
     VECTOR,
+    Halves,
     Times,
-    Vectors,
     halves_of,
     numbers_of,
     to_embeddings,
-    widened,
 )
-from bindstream.history.store import BATCH, Store, quoted
+from bindstream.history.store import Store, ordered, quoted
 from bindstream.history.upkeep import short
 from bindstream.records import Embedding
 
@@ -40,18 +41,26 @@ EVER_NS = 2**63 - 1
 class Block:
     """Consecutive windows of one stream, oldest first.
 
-    `start_ns`, `end_ns` (n,) UTC ns; `vectors` (n, dim) float32 of unit length (to float16's
-    precision); `seq` (n,) their numbers; `computed` (n,) the number of the window that each vector
-    was computed of, its own where no earlier one stands for it.
+    `starts_ns`, `ends_ns` (n,) int64 UTC ns; `vectors` (n, dim) float16 of unit length to that
+    precision, read-only (`bindstream.history.rows.widened` makes float32 of them, faster than
+    numpy); `coverage` (n,) float64 in [0, 1]; `seq` (n,) int64 their numbers; `computed` (n,) int64
+    the number of the window that each vector was computed of, its own unless it was reused.
     """
 
     stream: str
     modality: str
-    start_ns: Times
-    end_ns: Times
+    starts_ns: Times
+    ends_ns: Times
     seq: Times
     computed: Times
-    vectors: Vectors
+    coverage: NDArray[np.float64]
+    vectors: Halves
+
+    @property
+    def reused(self) -> NDArray[np.bool_]:
+        """(n,) whether a vector is that of an earlier window, as hardly anything had changed."""
+        reused: NDArray[np.bool_] = self.computed != self.seq
+        return reused
 
 
 class History:
@@ -84,84 +93,80 @@ class History:
     def _counted(self, part: Part) -> Iterator[tuple[str, int]]:
         yield self._store.kind(part).model, self._store.open(part).count_rows()
 
-    def parts(self, model: str, since_ns: int = -EVER_NS, until_ns: int = EVER_NS) -> list[Part]:
-        """The tables that may hold windows of `model` that started in the period."""
-        key = key_of(model)
-        return [
-            part
-            for part in self._store.parts()
-            if part.key == key and part.since_ns < until_ns and part.until_ns > since_ns
-        ]
+    def streams(self, model: str, since_ns: int = -EVER_NS, until_ns: int = EVER_NS) -> list[str]:
+        """The streams of which there are windows of `model` that started in the period."""
+        found: set[str] = set()
+        for part, from_ns in self.parts(model, since_ns, until_ns):
+            for batch in self.scan(part, ("stream",), period(None, from_ns, until_ns)):
+                found.update(batch.column(0).unique().to_pylist())
+        return sorted(found)
 
     def read(
-        self,
-        model: str,
-        streams: Sequence[str] | None = None,
-        since_ns: int = -EVER_NS,
-        until_ns: int = EVER_NS,
+        self, model: str, stream: str, since_ns: int = -EVER_NS, until_ns: int = EVER_NS
     ) -> Iterator[Block]:
-        """The vectors of windows that started in [since_ns, until_ns), UTC ns. Blocks for the disk.
-
-        Blocks of one stream follow each other in order of time; those of different streams take
-        turns, by the hour or the day.
+        """The vectors of a stream's windows that started in [since_ns, until_ns), UTC ns, oldest
+        first. Blocks for the disk; what is read ahead stays below 100 MB, however long the period.
 
         Args:
             model: fingerprint; vectors of others are not comparable.
-            streams: these alone; all if None.
         """
-        where = period(streams, since_ns, until_ns)
-        for part in self.parts(model, since_ns, until_ns):
-            for stream, modality in self._reading(part, self._streams(part, where)):
-                own = f"{where} and stream = {quoted(stream)} and modality = {quoted(modality)}"
-                yield from self._reading(part, self._blocks(part, own, stream, modality))
+        columns = ("start_ns", "end_ns", "seq", "same_as", "coverage", "modality", VECTOR)
+        for batch in self._in_order(model, stream, columns, since_ns, until_ns):
+            for some in _by_modality(batch):
+                seq = numbers_of(some, "seq")
+                same_as = some.column("same_as")
+                yield Block(
+                    stream=stream,
+                    modality=some.column("modality")[0].as_py(),
+                    starts_ns=numbers_of(some, "start_ns"),
+                    ends_ns=numbers_of(some, "end_ns"),
+                    seq=seq,
+                    computed=np.where(same_as.is_null(), seq, same_as.fill_null(0)),
+                    coverage=some.column("coverage").to_numpy(),
+                    vectors=halves_of(some),
+                )
 
     def embeddings(
-        self,
-        model: str,
-        streams: Sequence[str] | None = None,
-        since_ns: int = -EVER_NS,
-        until_ns: int = EVER_NS,
+        self, model: str, stream: str, since_ns: int = -EVER_NS, until_ns: int = EVER_NS
     ) -> Iterator[Embedding]:
-        """As `read`, one window at a time and with all that is known of it; streams in turns."""
-        columns, where = (*DETAILS, VECTOR), period(streams, since_ns, until_ns)
-        for part in self.parts(model, since_ns, until_ns):
-            found = [
-                e for batch in self.scan(part, columns, where) for e in to_embeddings(batch, model)
-            ]
-            yield from sorted(found, key=lambda e: (e.stream, e.start_ns, e.seq))
+        """As `read`, one window at a time and with all that is known of it."""
+        columns = (*DETAILS, VECTOR)
+        for batch in self._in_order(model, stream, columns, since_ns, until_ns):
+            yield from to_embeddings(batch, model)
 
-    def scan(
-        self, part: Part, columns: tuple[str, ...], where: str = "", batch: int = BATCH
-    ) -> Iterator[pa.RecordBatch]:
+    def parts(self, model: str, since_ns: int, until_ns: int) -> Iterator[tuple[Part, int]]:
+        """The tables that may hold windows of `model` that started in the period, oldest first, and
+        the start from which windows are to be read in each, UTC ns.
+
+        Looked up anew for each: upkeep makes days of hours while somebody reads.
+        """
+        key = key_of(model)
+        while True:
+            later = (p for p in self._store.parts() if p.key == key and p.until_ns > since_ns)
+            part = next(later, None)
+            if part is None or part.since_ns >= until_ns:
+                return
+            yield part, since_ns
+            since_ns = part.until_ns
+
+    def scan(self, part: Part, columns: tuple[str, ...], where: str) -> Iterator[pa.RecordBatch]:
         """Rows of a part as they lie there; none, and a warning, where it cannot be read."""
-        yield from self._reading(part, self._store.scan(part, columns, where, batch))
+        yield from self._reading(part, self._store.scan(part, columns, where))
 
-    def _streams(self, part: Part, where: str) -> Iterator[tuple[str, str]]:
-        """Its streams and their modalities."""
-        found: set[tuple[str, str]] = set()
-        for batch in self._store.scan(part, ("stream", "modality"), where):
-            found.update(_distinct(batch))
-        yield from sorted(found)
+    def _in_order(
+        self, model: str, stream: str, columns: tuple[str, ...], since_ns: int, until_ns: int
+    ) -> Iterator[pa.RecordBatch]:
+        for part, from_ns in self.parts(model, since_ns, until_ns):
+            where = period([stream], from_ns, until_ns)
+            yield from self._reading(part, self._ordered(part, columns, where))
 
-    def _blocks(self, part: Part, where: str, stream: str, modality: str) -> Iterator[Block]:
-        batches: Iterable[pa.RecordBatch]
-        batches = self._store.scan(part, ("start_ns", "end_ns", "seq", "same_as", VECTOR), where)
-        if not self._ordered(part, where):
-            batches = _sorted(batches)
-        for batch in batches:
-            seq = numbers_of(batch, "seq")
-            same_as = batch.column("same_as")
-            yield Block(
-                stream=stream,
-                modality=modality,
-                start_ns=numbers_of(batch, "start_ns"),
-                end_ns=numbers_of(batch, "end_ns"),
-                seq=seq,
-                computed=np.where(same_as.is_null(), seq, same_as.fill_null(0)),
-                vectors=widened(halves_of(batch)),
-            )
+    def _ordered(
+        self, part: Part, columns: tuple[str, ...], where: str
+    ) -> Iterator[pa.RecordBatch]:
+        batches = self._store.scan(part, columns, where)
+        yield from batches if self._lies_in_order(part, where) else ordered(list(batches))
 
-    def _ordered(self, part: Part, where: str) -> bool:
+    def _lies_in_order(self, part: Part, where: str) -> bool:
         """Whether a stream's rows lie in order of time: in a day's table they do, unless some came
         very late."""
         last_ns = -EVER_NS
@@ -181,30 +186,25 @@ class History:
         except BindstreamError:
             raise
         except Exception as error:  # whatever LanceDB makes of broken files
-            if self._store.exists(part):
-                self.warnings.append(
-                    f"the vectors of {part} cannot be read ({short(error)}); the next run that "
-                    "writes this history rescues what it can."
-                )
+            said = (
+                f"the vectors of {part} cannot be read ({short(error)}); the next run that writes "
+                "this history rescues what it can."
+            )
+            if part.is_hour and self._store.exists(part.day):
+                said = f"the vectors of {part} moved while they were read: read them again."
+            elif not self._store.exists(part):
+                return
+            if said not in self.warnings:
+                self.warnings.append(said)
 
 
-def _distinct(batch: pa.RecordBatch) -> set[tuple[str, str]]:
-    import pyarrow as pa
-
-    pairs = pa.Table.from_batches([batch]).group_by(["stream", "modality"]).aggregate([])
-    columns = pairs.to_pydict()
-    return set(zip(columns["stream"], columns["modality"], strict=True))
-
-
-def _sorted(batches: Iterable[pa.RecordBatch]) -> list[pa.RecordBatch]:
-    import pyarrow as pa
-
-    found = list(batches)
-    if not found:
-        return []
-    order = [("start_ns", "ascending"), ("seq", "ascending")]
-    rows = pa.Table.from_batches(found).sort_by(order)
-    return list(rows.to_batches(max_chunksize=BATCH))
+def _by_modality(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Runs of rows of one modality: a name may have gone to another sensor."""
+    codes = batch.column("modality").dictionary_encode().indices.to_numpy()
+    cuts = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
+    for low, high in pairwise(cuts):
+        if low < high:
+            yield batch.slice(low, high - low)
 
 
 def period(streams: Sequence[str] | None, since_ns: int, until_ns: int) -> str:

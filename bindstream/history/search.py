@@ -155,27 +155,30 @@ def stretches(
         starts, ends: (n,) UTC ns, in order of `starts`.
         most: of them.
     """
-    left = z.copy()
-    apart = np.concatenate(([True], starts[1:] > np.maximum.accumulate(ends)[:-1], [True]))
+    if not len(z):
+        return
+    left, reach = z.copy(), np.maximum.accumulate(ends)
+    apart = np.concatenate(([True], starts[1:] > reach[:-1], [True]))
     for _ in range(most):
-        peak = int(left.argmax()) if len(left) else 0
-        if not len(left) or left[peak] <= 0:
+        peak = int(left.argmax())
+        if left[peak] <= 0:
             return
-        under = left < LETTING_GO * left[peak]
-        # A boundary lies before each window that follows none, or after which z lets go.
-        below = np.flatnonzero(apart[: peak + 1] | np.concatenate(([True], under[:peak])))
-        above = np.flatnonzero(apart[peak + 1 :] | np.concatenate((under[peak + 1 :], [True])))
-        low, high = int(below[-1]), peak + 1 + int(above[0])
+        least, low, high = LETTING_GO * left[peak], peak, peak + 1
+        while not apart[low] and left[low - 1] >= least:
+            low -= 1
+        while not apart[high] and left[high] >= least:
+            high += 1
         yield low, high, peak
-        touching = (starts <= ends[low:high].max()) & (ends >= starts[low])
-        left[touching] = -np.inf
+        first = np.searchsorted(reach, starts[low])
+        last = np.searchsorted(starts, ends[low:high].max(), "right")
+        left[first:last][ends[first:last] >= starts[low]] = -np.inf
 
 
 def _scored(history: History, question: Question, scope: Scope) -> dict[Line, _Scored]:
     lines: dict[Line, _Scored] = {}
     columns = ("stream", "modality", "start_ns", "end_ns", VECTOR)
-    for part in history.parts(question.model, scope.since_ns, scope.until_ns):
-        for batch in history.scan(part, columns, _where(scope)):
+    for part, from_ns in history.parts(question.model, scope.since_ns, scope.until_ns):
+        for batch in history.scan(part, columns, _where(scope, from_ns)):
             halves = halves_of(batch)
             if halves.shape[1] != len(question.vector):
                 raise HistoryError(
@@ -248,6 +251,6 @@ def _hits(line: Line, scored: _Scored, scope: Scope, top: int) -> Iterator[Hit]:
         )
 
 
-def _where(scope: Scope) -> str:
-    said = period(scope.streams, scope.since_ns, scope.until_ns)
+def _where(scope: Scope, from_ns: int) -> str:
+    said = period(scope.streams, from_ns, scope.until_ns)
     return said + (f" and modality = {quoted(scope.modality)}" if scope.modality else "")

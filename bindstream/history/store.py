@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,13 +146,13 @@ class Store:
         self.open(part).add(rows)
 
     def scan(
-        self, part: Part, columns: tuple[str, ...], where: str = "", batch: int = BATCH
+        self, part: Part, columns: tuple[str, ...], where: str = ""
     ) -> Iterator[pa.RecordBatch]:
         """Rows as they lie in the table. Raises whatever LanceDB raises."""
         asked = self.open(part).search().select(list(columns))
         if where:
             asked = asked.where(where)
-        yield from asked.to_batches(batch_size=batch)
+        yield from asked.to_batches(batch_size=BATCH)
 
     def remove(self, part: Part) -> None:
         """Delete a table, if it is there; readers that are in the middle of it lose it."""
@@ -161,6 +161,17 @@ class Store:
 
     def size_bytes(self, part: Part) -> int:
         return folder_bytes(self.path(part))
+
+
+def ordered(batches: Sequence[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    """The same rows, all of one stream, in order of time."""
+    import pyarrow as pa
+
+    if not batches:
+        return []
+    order = [("start_ns", "ascending"), ("seq", "ascending")]
+    rows = pa.Table.from_batches(batches).sort_by(order)
+    return list(rows.to_batches(max_chunksize=BATCH))
 
 
 def _said(table: Any) -> dict[str, str]:

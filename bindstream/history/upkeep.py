@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bindstream.history.parts import Part
 from bindstream.history.rescue import Rescued, readable, rescue
 from bindstream.history.rows import DETAILS, VECTOR
-from bindstream.history.store import BATCH, Store, quoted
+from bindstream.history.store import Store, ordered, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -145,15 +145,13 @@ class Upkeep:
         self._hold(day)
         try:
             hours = [p for p in self._store.parts() if p.is_hour and p.day == day]
-            self._store.remove(day)  # what an earlier attempt may have left unfinished
+            self._store.remove(day)  # what an attempt before may have left unfinished
             self._store.create(day, self._store.kind(hours[0]), self._sorted(hours))
         finally:
             self._hold(None)
 
     def _sorted(self, hours: list[Part]) -> Iterator[pa.RecordBatch]:
         """All rows, by stream and time; an hour of one stream is in memory at a time."""
-        import pyarrow as pa
-
         streams = {
             name
             for part in hours
@@ -165,11 +163,7 @@ class Upkeep:
                 if self._stopping.is_set():
                     raise _Stopped
                 where = f"stream = {quoted(stream)}"
-                found = list(self._store.scan(part, (*DETAILS, VECTOR), where))
-                if found:
-                    order = [("start_ns", "ascending"), ("seq", "ascending")]
-                    rows = pa.Table.from_batches(found).sort_by(order)
-                    yield from rows.to_batches(max_chunksize=BATCH)
+                yield from ordered(list(self._store.scan(part, (*DETAILS, VECTOR), where)))
 
     def _replaced(self) -> list[Part]:
         """Hours that a day's table stands in for."""
@@ -177,13 +171,10 @@ class Upkeep:
         return [part for part in there if part.is_hour and part.day in there]
 
     def _drop_replaced(self, now_ns: int) -> None:
-        """What has been replaced for long enough, and days that were never finished."""
+        """What has been replaced for long enough."""
         for part in self._replaced():
             made_s = (self._store.path(part.day) / "_versions").stat().st_mtime
             if now_ns / 1e9 - made_s > GRACE_S:
-                self._store.remove(part)
-        for part in self._store.unfinished():
-            if not part.is_hour:  # an hour may be in the making
                 self._store.remove(part)
 
     def retain(self, now_ns: int) -> None:

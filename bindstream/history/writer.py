@@ -93,11 +93,13 @@ class Writer:
         store, lock = Store(self._folder), Lock(self._folder)
         try:
             journal = Journal(self._folder, self._run_ns)
+            for part in store.unfinished():
+                store.remove(part)
         except BaseException:
             lock.release()
             raise
         upkeep = Upkeep(store, self._keep_days, self._keep_bytes, self._leave_alone)
-        self._open = _Hold(lock, journal, store, Numbers(store), upkeep)
+        self._open = _Hold(lock, journal, store, Numbers(), upkeep)
         self._tallies, self._rescued = journal.tallies, upkeep.rescued
         if journal.unclean:
             upkeep.doubt()
@@ -154,10 +156,7 @@ class Writer:
         if now_ns < self._flush_due_ns:
             return
         self._flush_due_ns = now_ns + self._flush_ns
-        try:
-            self.open()
-        except BindstreamError as error:
-            self._fail(str(error), now_ns)
+        if not self._opened(now_ns):
             return
         self.flush(now_ns)
         if now_ns >= self._upkeep_due_ns and not (self._tidying and self._tidying.is_alive()):
@@ -166,6 +165,15 @@ class Writer:
                 target=self.tidy, args=(now_ns,), name="upkeep", daemon=True
             )
             self._tidying.start()
+
+    def _opened(self, now_ns: int) -> bool:
+        try:
+            self.open()
+        except BindstreamError as error:
+            self._fail(str(error), now_ns)
+        except Exception as error:  # whatever it is, streams go on
+            self._fail(f"it cannot be opened: {short(error)}", now_ns)
+        return self._open is not None
 
     def flush(self, now_ns: int) -> None:
         """Write what came. What cannot be written now waits."""
@@ -257,13 +265,10 @@ class Writer:
 
     def close(self, now_ns: int) -> None:
         """Write what is left and let go of the history. What cannot be written is lost."""
-        if self._open is None and self._unopened:
-            try:
-                self.open()  # a run that ended before it came to that
-            except BindstreamError as error:
-                self._trouble = str(error)
-                self._unkept.update(embedding.stream for embedding in self._unopened)
-                self._unopened.clear()
+        # A run may have ended before it came to that.
+        if self._unopened and not self._opened(now_ns):
+            self._unkept.update(embedding.stream for embedding in self._unopened)
+            self._unopened.clear()
         if (held := self._open) is None:
             return
         self.flush(now_ns)  # first of all: whoever waits for us may lose patience

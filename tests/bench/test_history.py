@@ -44,12 +44,13 @@ def store(tmp_path: Path, world: World) -> Store:
 
 
 def test_made_up_days_hold_unit_vectors_of_four_streams_in_order(store: Store) -> None:
-    blocks = list(History(store.folder).read(MODEL))
-    assert {block.stream for block in blocks} == set(STREAMS)
+    history = History(store.folder)
+    assert set(history.streams(MODEL)) == set(STREAMS)
+    blocks = [block for stream in STREAMS for block in history.read(MODEL, stream)]
     assert sum(len(block.seq) for block in blocks) == 4000
     for block in blocks:
         np.testing.assert_allclose(np.linalg.norm(block.vectors, axis=1), 1, atol=1e-3)
-        assert (np.diff(block.start_ns) > 0).all()
+        assert (np.diff(block.starts_ns) > 0).all()
 
 
 def test_an_hour_moves_to_another(world: World) -> None:

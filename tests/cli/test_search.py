@@ -14,9 +14,8 @@ import pytest
 from bindstream import Embedding, Pipeline
 from bindstream.cli.search import when
 from bindstream.errors import ConfigError
-from bindstream.history import History
 from tests.cli.conftest import Command
-from tests.history.windows import NOON_NS, unit, window, written
+from tests.history.windows import NOON_NS, kept, unit, window, written
 from tests.teaching import recordings
 
 pytest.importorskip("lancedb")
@@ -64,10 +63,10 @@ def history(tmp_path: Path) -> Path:
 
 def test_the_pipeline_keeps_every_vector_it_publishes(home: Home) -> None:
     model = home.records[0].model
-    kept = {(e.stream, e.seq): e for e in History(home.folder / "history").embeddings(model)}
-    assert len(kept) == len(home.records)
+    there = {(e.stream, e.seq): e for e in kept(home.folder / "history", model)}
+    assert len(there) == len(home.records)
     for record in home.records:
-        back = kept[record.stream, record.seq]
+        back = there[record.stream, record.seq]
         assert (back.start_ns, back.end_ns, back.clock) == (
             record.start_ns,
             record.end_ns,

@@ -1,36 +1,19 @@
+"""What is new, what came twice, and what never came."""
+
 from __future__ import annotations
 
-from pathlib import Path
-
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bindstream.history.journal import Tally
-from bindstream.history.numbers import PAGE, PAGES_MOST, Numbers, Seen
-from bindstream.history.store import Store
+from bindstream.history.numbers import LATE_MOST, Numbers
 from tests.history.windows import NOON_NS, RUN_NS, window
 
 
-@given(st.lists(st.integers(0, 3 * PAGE)))
-def test_it_is_a_set(numbers: list[int]) -> None:
-    seen, expected = Seen(), set[int]()
-    for number in numbers:
-        assert seen.add(number) == (number not in expected)
-        expected.add(number)
-
-
-def test_what_is_long_past_counts_as_seen_and_memory_stays_bounded() -> None:
-    seen = Seen()
-    for page in range(3 * PAGES_MOST):
-        assert seen.add(page * PAGE)
-    assert not seen.add(5)
-    assert seen.add((2 * PAGES_MOST + 1) * PAGE + 5)
-    assert len(seen._pages) == PAGES_MOST
-
-
+@settings(deadline=None)
 @given(st.permutations(range(12)), st.sets(st.integers(0, 11)))
 def test_missed_is_what_never_came_in_whatever_order(order: list[int], lost: set[int]) -> None:
-    numbers, tally = Numbers(Store.__new__(Store)), Tally(RUN_NS)
+    numbers, tally = Numbers(), Tally(RUN_NS)
     # Capture times rise with numbers, and two workers may finish in any order.
     came = [number for number in order if number not in lost]
     assert all(numbers.take(tally, window(seq=number)) for number in came)
@@ -38,8 +21,21 @@ def test_missed_is_what_never_came_in_whatever_order(order: list[int], lost: set
     assert tally.missed == max(came, default=-1) + 1 - len(came)
 
 
+def test_what_comes_far_too_late_stays_missed_and_memory_stays_bounded() -> None:
+    numbers, tally = Numbers(), Tally(RUN_NS)
+    count = 3 * LATE_MOST
+    for seq in range(0, 2 * count, 2):  # every other one is missing
+        assert numbers.take(tally, window(seq=seq))
+    assert tally.missed == count - 1
+    assert len(numbers._missing["door"]) == LATE_MOST
+    assert not numbers.take(tally, window(seq=1))
+    assert tally.missed == count - 1
+    assert numbers.take(tally, window(seq=2 * count - 3))
+    assert tally.missed == count - 2
+
+
 def test_a_stream_that_counts_from_the_beginning_again_is_numbered_anew() -> None:
-    numbers, tally = Numbers(Store.__new__(Store)), Tally(RUN_NS)
+    numbers, tally = Numbers(), Tally(RUN_NS)
     for seq in range(5):
         assert numbers.take(tally, window(seq=seq))
     again_ns = NOON_NS + 60 * 10**9
@@ -49,18 +45,15 @@ def test_a_stream_that_counts_from_the_beginning_again_is_numbered_anew() -> Non
     assert not numbers.take(tally, window(seq=1, start_ns=again_ns))
 
 
-def test_numbers_that_an_earlier_process_stored_are_known(tmp_path: Path) -> None:
-    from tests.history.windows import written
+def test_streams_are_numbered_apart() -> None:
+    numbers, door, mic = Numbers(), Tally(RUN_NS), Tally(RUN_NS)
+    assert numbers.take(door, window("door", 3))
+    assert numbers.take(mic, window("mic", 0))
+    assert (door.missed, mic.missed) == (3, 0)
 
-    written(tmp_path, [window(seq=i) for i in (0, 1, 3)])
-    tally = Tally(RUN_NS, newest=3, newest_start_ns=window(seq=3).start_ns, stored=3)
-    numbers = Numbers(Store(tmp_path))
-    assert [numbers.take(tally, window(seq=i)) for i in range(5)] == [
-        False,
-        False,
-        True,
-        False,
-        True,
-    ]
-    other = Numbers(Store(tmp_path))
-    assert other.take(Tally(RUN_NS + 1, newest=3, newest_start_ns=0, stored=3), window(seq=1))
+
+def test_a_later_process_of_the_run_goes_on_from_the_newest_number() -> None:
+    tally = Tally(RUN_NS, newest=3, newest_start_ns=window(seq=3).start_ns, stored=3, missed=1)
+    numbers = Numbers()
+    assert [numbers.take(tally, window(seq=seq)) for seq in (2, 3, 4, 6)] == [0, 0, 1, 1]
+    assert tally.missed == 2

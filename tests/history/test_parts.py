@@ -46,7 +46,7 @@ def test_a_days_table_stands_in_for_its_hours_and_its_models_alone() -> None:
     assert live([*hours, day, other]) == sorted([day, other, *hours[24:]])
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.text(max_size=9), st.sampled_from(["abc", "", "ü", "a-b", "x" * 80, "sha256_1"]))
 def test_every_model_has_a_key_of_its_own_that_can_name_a_table(one: str, other: str) -> None:
     part = Part(0, HOUR_NS, key_of(one))

@@ -14,57 +14,65 @@ from bindstream.history import upkeep as keeping
 from bindstream.history.parts import DAY_NS, HOUR_NS
 from bindstream.history.rows import FORMAT, schema
 from bindstream.history.store import Store
+from bindstream.history.upkeep import Upkeep
 from tests.history.windows import DIM, MODEL, NOON_NS, SECOND_NS, unit, window, writer, written
 
 
-def starts(history: History, **scope: object) -> dict[str, list[int]]:
-    """When the windows of each stream started, seconds after noon, as they were read."""
-    found: dict[str, list[int]] = {}
-    for block in history.read(MODEL, **scope):  # type: ignore[arg-type]
-        seconds = ((block.start_ns - NOON_NS) // SECOND_NS).tolist()
-        found.setdefault(block.stream, []).extend(seconds)
-    return found
+def starts(history: History, stream: str = "door", **period: int) -> list[int]:
+    """When the windows of a stream started, seconds after noon, as they were read."""
+    blocks = history.read(MODEL, stream, **period)
+    return [(ns - NOON_NS) // SECOND_NS for block in blocks for ns in block.starts_ns.tolist()]
 
 
 def test_blocks_hold_vectors_and_times_in_order_for_each_stream(tmp_path: Path) -> None:
-    order = [3, 0, 1, 7200, 2, 3600, 3599, 3601]
-    windows = [window(s, i, same_as=i - 1 if i == 2 else None) for i in order for s in ("b", "a")]
+    order = [3, 0, 1, 2, 3600, 3599, 3601, 7200]
+    windows = [
+        window(stream, seq, same_as=1 if seq == 2 else None, coverage=seq / 7200)
+        for seq in order
+        for stream in ("b", "a")
+    ]
     written(tmp_path, windows)
     history = History(tmp_path)
-    assert starts(history) == {name: sorted(order) for name in ("a", "b")}
-    blocks = list(history.read(MODEL))
-    for block in blocks:
-        assert block.vectors.dtype == np.float32
-        assert block.vectors.shape == (len(block.seq), DIM)
-        assert (block.end_ns - block.start_ns == 2 * SECOND_NS).all()
-        expected = np.stack([unit(seq) for seq in block.seq.tolist()])
-        np.testing.assert_allclose(block.vectors, expected, atol=1e-3)
-    first = next(block for block in blocks if block.stream == "a")
-    assert (first.computed.tolist(), first.modality) == ([0, 1, 1, 3, 3599], "vision")
+    for stream in ("a", "b"):
+        assert starts(history, stream) == sorted(order)
+        blocks = list(history.read(MODEL, stream))
+        for block in blocks:
+            assert (block.vectors.dtype, block.starts_ns.dtype) == (np.float16, np.int64)
+            assert block.vectors.shape == (len(block.seq), DIM)
+            assert (block.ends_ns - block.starts_ns == 2 * SECOND_NS).all()
+            expected = np.stack([unit(seq) for seq in block.seq.tolist()])
+            assert np.array_equal(block.vectors, expected.astype(np.float16))
+            assert np.array_equal(block.coverage, block.seq / 7200)
+        assert (blocks[0].stream, blocks[0].modality) == (stream, "vision")
+        assert blocks[0].computed.tolist() == [0, 1, 1, 3, 3599]
+        assert blocks[0].reused.tolist() == [False, False, True, False, False]
 
 
-def test_a_period_and_streams_may_be_chosen(tmp_path: Path) -> None:
+def test_a_stream_and_a_period_may_be_chosen(tmp_path: Path) -> None:
     written(tmp_path, [window(s, i) for s in ("a", "b", "it's") for i in range(0, 9000, 600)])
     history = History(tmp_path)
     since_ns, until_ns = NOON_NS + 1200 * SECOND_NS, NOON_NS + 4800 * SECOND_NS
-    scope = {"since_ns": since_ns, "until_ns": until_ns}
-    assert starts(history, streams=["it's"], **scope) == {"it's": list(range(1200, 4800, 600))}
-    assert starts(history, streams=[]) == {}
-    assert starts(history, until_ns=NOON_NS) == {}
-    assert set(starts(history, **scope)) == {"a", "b", "it's"}
+    assert starts(history, "it's", since_ns=since_ns, until_ns=until_ns) == [
+        *range(1200, 4800, 600)
+    ]
+    assert starts(history, "gone") == []
+    assert starts(history, "a", until_ns=NOON_NS) == []
+    assert history.streams(MODEL, since_ns, until_ns) == ["a", "b", "it's"]
+    assert history.streams(MODEL, until_ns=NOON_NS) == []
 
 
 def test_long_streams_come_in_several_blocks(tmp_path: Path) -> None:
     written(tmp_path, [window(seq=i, start_ns=NOON_NS + i * 10**8) for i in range(9000)])
-    sizes = [len(block.seq) for block in History(tmp_path).read(MODEL)]
+    sizes = [len(block.seq) for block in History(tmp_path).read(MODEL, "door")]
     assert sum(sizes) == 9000
     assert max(sizes) < 9000
 
 
 def test_a_stream_that_changed_what_it_is_of_is_read_apart(tmp_path: Path) -> None:
-    written(tmp_path, [window(seq=0), window(seq=1, modality="thermal")])
-    found = [(b.modality, b.seq.tolist()) for b in History(tmp_path).read(MODEL)]
-    assert found == [("thermal", [1]), ("vision", [0])]
+    of = ["vision", "vision", "thermal", "vision"]
+    written(tmp_path, [window(seq=i, modality=modality) for i, modality in enumerate(of)])
+    found = [(b.modality, b.seq.tolist()) for b in History(tmp_path).read(MODEL, "door")]
+    assert found == [("vision", [0, 1]), ("thermal", [2]), ("vision", [3])]
 
 
 def test_readers_see_a_whole_history_while_it_is_written_merged_and_made_days_of(
@@ -81,7 +89,7 @@ def test_readers_see_a_whole_history_while_it_is_written_merged_and_made_days_of
         while not stop.is_set():
             least = flushed[0]
             history = History(tmp_path)
-            seconds = [s for each in starts(history).values() for s in each]
+            seconds = starts(history)
             if seconds != sorted(set(seconds)) or len(seconds) < least or history.warnings:
                 faults.append(f"{len(seconds)} of {least}: {history.warnings}")
             rounds += 1
@@ -102,13 +110,30 @@ def test_readers_see_a_whole_history_while_it_is_written_merged_and_made_days_of
     reading.join(30)
     assert faults == []
     assert rounds > 1
-    assert starts(History(tmp_path))["door"] == [seq * 3600 for seq in range(20)]
+    assert starts(History(tmp_path)) == [seq * 3600 for seq in range(20)]
+
+
+def test_a_day_that_is_made_of_its_hours_in_the_middle_of_reading_is_read_once(
+    tmp_path: Path,
+) -> None:
+    order = list(range(0, 12 * 3600, 1800))
+    written(tmp_path, [window(seq=i) for i in order])
+    history, store = History(tmp_path), Store(tmp_path)
+    reading = history.read(MODEL, "door")
+    found = [next(reading).seq.tolist() for _ in range(3)]
+    hours = store.tables()
+    Upkeep(store, 3650, 10**9, lambda day: None).tidy(NOON_NS + DAY_NS)
+    for hour in hours:
+        store.remove(hour)
+    found += [block.seq.tolist() for block in reading]
+    assert [seq for some in found for seq in some] == order
+    assert history.warnings == []
 
 
 def test_what_is_dropped_in_the_middle_of_reading_is_no_trouble(tmp_path: Path) -> None:
     written(tmp_path, [window(seq=i) for i in range(0, 4 * 3600, 600)])
     history, store = History(tmp_path), Store(tmp_path)
-    reading = history.read(MODEL)
+    reading = history.read(MODEL, "door")
     next(reading)
     for part in store.parts():
         store.remove(part)
@@ -122,10 +147,11 @@ def test_a_part_that_cannot_be_read_is_left_out_and_named(tmp_path: Path) -> Non
     for file in (store.path(store.parts()[1]) / "data").iterdir():
         file.write_bytes(b"")
     history = History(tmp_path)
-    assert starts(history) == {"door": [0, 7200]}
+    assert starts(history) == [0, 7200]
     assert "2024-10-04 13 h UTC cannot be read" in history.warnings[0]
     history = History(tmp_path)
-    assert [e.seq for e in history.embeddings(MODEL)] == [0, 7200]
+    assert history.streams(MODEL) == ["door"]
+    assert [e.seq for e in history.embeddings(MODEL, "door")] == [0, 7200]
     assert len(history.warnings) == 1
 
 
@@ -134,10 +160,10 @@ def test_models_are_counted_apart(tmp_path: Path) -> None:
     written(tmp_path, [window(seq=0), window(seq=3600), window("mic", model="other")])
     history = History(tmp_path)
     assert history.models() == {MODEL: 2, "other": 1}
-    assert starts(history) == {"door": [0, 3600]}
-    assert list(history.read("never")) == []
+    assert (starts(history), history.streams("other")) == ([0, 3600], ["mic"])
+    assert list(history.read("never", "door")) == []
     hour_ns = NOON_NS + HOUR_NS
-    assert [part.since_ns for part in history.parts(MODEL, hour_ns)] == [hour_ns]
+    assert [p.since_ns for p, _ in history.parts(MODEL, hour_ns, hour_ns + 1)] == [hour_ns]
 
 
 def test_a_newer_format_is_refused_and_not_misread(tmp_path: Path) -> None:
@@ -148,7 +174,7 @@ def test_a_newer_format_is_refused_and_not_misread(tmp_path: Path) -> None:
     store.remove(part)
     store._database.create_table(part.name, schema=newer)
     with pytest.raises(HistoryError, match=r"has format 11.*Update bindstream"):
-        list(History(tmp_path).read(MODEL))
+        list(History(tmp_path).read(MODEL, "door"))
     made = writer(tmp_path)
     made.push(window(seq=1))
     made.flush(NOON_NS)

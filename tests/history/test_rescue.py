@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bindstream.history import History
 from bindstream.history.rescue import readable, rescue
 from bindstream.history.store import Store
-from tests.history.windows import MODEL, NOON_NS, RUN_NS, window, writer
+from tests.history.windows import NOON_NS, RUN_NS, numbers, window, writer
 
 FILES, EACH = 5, 4
 
@@ -35,10 +34,6 @@ def files(store: Store, kind: str) -> list[Path]:
     return sorted(table(store).joinpath(kind).iterdir(), key=lambda path: path.stat().st_mtime_ns)
 
 
-def numbers(store: Store) -> list[int]:
-    return [e.seq for e in History(store.folder).embeddings(MODEL)]
-
-
 @pytest.mark.parametrize("left", [0, 100])
 def test_what_lies_around_a_damaged_file_is_rescued(store: Store, left: int) -> None:
     damaged = files(store, "data")[1]
@@ -47,7 +42,7 @@ def test_what_lies_around_a_damaged_file_is_rescued(store: Store, left: int) -> 
     assert not readable(store, part)
     said = rescue(store, part)
     assert (said.windows, said.lost) == ((FILES - 1) * EACH, EACH)
-    assert numbers(store) == [n for n in range(FILES * EACH) if n // EACH != 1]
+    assert numbers(store.folder) == [n for n in range(FILES * EACH) if n // EACH != 1]
     assert readable(store, part)
     assert said.aside.is_dir()
     assert f"{(FILES - 1) * EACH} could be read, {EACH} not" in str(said)
@@ -62,7 +57,7 @@ def test_a_version_before_the_damaged_ones_is_taken(store: Store) -> None:
     said = rescue(store, part)
     assert (said.windows, said.lost) == ((FILES - 2) * EACH, None)
     assert "nobody can say how many" in str(said)
-    assert numbers(store) == list(range((FILES - 2) * EACH))
+    assert numbers(store.folder) == list(range((FILES - 2) * EACH))
 
 
 def test_of_what_is_wholly_damaged_nothing_is_left_but_the_files(store: Store) -> None:
@@ -97,4 +92,4 @@ def test_the_next_writer_rescues_what_a_dead_one_left_damaged(store: Store) -> N
     made.close(NOON_NS)
     (note,) = made.health(NOON_NS).notes
     assert f"{FILES * EACH} could be read" in note
-    assert numbers(store) == list(range(FILES * EACH))
+    assert numbers(store.folder) == list(range(FILES * EACH))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bindstream.history.rows import (
@@ -35,6 +35,7 @@ embeddings = st.builds(
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(embeddings, min_size=1, max_size=5))
 def test_a_window_comes_back_as_it_was_but_for_its_vectors_precision(
     given: list[Embedding],

@@ -143,7 +143,7 @@ def test_shares_are_those_that_queries_have() -> None:
         assert shares[i] == pytest.approx(expected.share, abs=1e-2)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(-1, 1, width=32), max_size=50))
 def test_z_counts_robust_deviations_from_the_streams_own_median(values: list[float]) -> None:
     scores = np.array(values, np.float32)
@@ -160,7 +160,7 @@ gaps = st.integers(0, 6)
 levels = st.floats(-5, 10, width=16)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(gaps, lengths, levels), max_size=30))
 def test_stretches_are_apart_and_hold_what_is_near_their_peak(
     windows: list[tuple[int, int, float]],

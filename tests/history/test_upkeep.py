@@ -24,6 +24,7 @@ from tests.history.windows import (
     MODEL,
     NOON_NS,
     SECOND_NS,
+    kept,
     same,
     window,
     writer,
@@ -44,10 +45,6 @@ def over_the_day(stream: str = "door") -> list[Embedding]:
 
 HOURS, OF_THE_DAY = 16, 8
 """Tables that these make, and how many are of the day they begin in."""
-
-
-def kept(folder: Path) -> list[Embedding]:
-    return list(History(folder).embeddings(MODEL))
 
 
 def names(folder: Path) -> list[str]:
@@ -85,7 +82,7 @@ def test_an_hour_of_many_files_is_merged_into_few_and_reads_the_same(
 
 def test_a_day_that_is_over_becomes_one_table_in_order(tmp_path: Path) -> None:
     windows = over_the_day("mic") + over_the_day("door")
-    written(tmp_path, windows[::-1])
+    written(tmp_path, windows)
     before = kept(tmp_path)
     assert len(names(tmp_path)) == HOURS
     upkeep(tmp_path).tidy(NEXT_DAY_NS)
@@ -126,11 +123,11 @@ def test_a_window_that_is_a_day_late_joins_its_day(tmp_path: Path) -> None:
         made.push(each)
     made.flush(NOON_NS)
     made.tidy(NEXT_DAY_NS)
-    made.push(window(seq=2))
+    made.push(window(seq=86400, start_ns=NOON_NS + 2 * SECOND_NS))  # by its sensor's clock
     made.close(NEXT_DAY_NS)
     assert names(tmp_path)[:2] == ["20241004", "20241005T00"]
-    assert [e.seq for e in kept(tmp_path)][:3] == [0, 2, 5400]
-    times = [t for b in History(tmp_path).read(MODEL) for t in b.start_ns.tolist()]
+    assert [e.seq for e in kept(tmp_path)][:3] == [0, 86400, 5400]
+    times = [t for b in History(tmp_path).read(MODEL, "door") for t in b.starts_ns.tolist()]
     assert times == sorted(times)
 
 

@@ -28,6 +28,8 @@ from tests.history.windows import (
     RUN_NS,
     SECOND_NS,
     halved,
+    kept,
+    numbers,
     same,
     unit,
     window,
@@ -37,16 +39,8 @@ from tests.history.windows import (
 
 ROOT = Path(__file__).parents[2]
 pushes = st.lists(
-    st.tuples(st.sampled_from(["door", "mic", "wrist"]), st.integers(0, 9000)), max_size=40
+    st.tuples(st.sampled_from(["door", "mic", "wrist"]), st.integers(0, 900)), max_size=40
 )
-
-
-def kept(folder: Path, model: str = MODEL, **scope: object) -> list[Embedding]:
-    return list(History(folder).embeddings(model, **scope))  # type: ignore[arg-type]
-
-
-def numbers(folder: Path, stream: str = "door") -> list[int]:
-    return [e.seq for e in kept(folder, streams=[stream])]
 
 
 @settings(max_examples=12, deadline=None)
@@ -54,27 +48,27 @@ def numbers(folder: Path, stream: str = "door") -> list[int]:
 def test_what_is_flushed_is_read_back_exactly_in_order_and_once(
     pushed: list[tuple[str, int]], every: int
 ) -> None:
-    """Numbers up to 9000 reach over three hours; duplicates and any order are among them."""
+    """A window every ten seconds, over three hours; duplicates and any order are among them."""
+
+    def made_up(stream: str, seq: int) -> Embedding:
+        start_ns = NOON_NS + 10 * seq * SECOND_NS
+        same_as = seq - 1 if seq % 3 else None
+        return window(stream, seq, start_ns=start_ns, same_as=same_as, coverage=seq / 900)
+
     with tempfile.TemporaryDirectory() as name:
         made = writer(Path(name))
         for i, (stream, seq) in enumerate(pushed):
             # Of one stream, numbers that come late are earlier windows.
-            made.push(
-                window(stream, seq, same_as=seq - 1 if seq % 3 else None, coverage=seq / 9000)
-            )
+            made.push(made_up(stream, seq))
             if i % every == 0:
                 made.flush(NOON_NS)
         made.close(NOON_NS)
-        expected = [
-            halved(window(s, n, same_as=n - 1 if n % 3 else None, coverage=n / 9000))
-            for s, n in sorted(set(pushed))
-        ]
+        expected = [halved(made_up(s, n)) for s, n in sorted(set(pushed))]
         back = sorted(kept(Path(name)), key=lambda e: (e.stream, e.seq))
         assert len(back) == len(expected)
         assert all(same(a, b) for a, b in zip(back, expected, strict=True))
-        for stream in ("door", "mic", "wrist"):
-            times = [e.start_ns for e in kept(Path(name), streams=[stream])]
-            assert times == sorted(times)
+        times = [(e.stream, e.start_ns) for e in kept(Path(name))]
+        assert times == sorted(times)
         health = made.health(NOON_NS)
         assert health.duplicates == len(pushed) - len(set(pushed))
         assert sum(health.stored.values()) == health.vectors == len(set(pushed))
@@ -142,8 +136,9 @@ def test_the_run_goes_on_after_a_restart_and_nothing_is_kept_twice(tmp_path: Pat
     written(tmp_path, [window(seq=i) for i in range(3, 8)])
     assert numbers(tmp_path) == list(range(8))
     # Another run numbers anew.
-    written(tmp_path, [window(seq=0)], run_ns=RUN_NS + 1)
-    assert numbers(tmp_path) == [0, *range(8)]
+    later = window(seq=0, start_ns=NOON_NS + 60 * SECOND_NS)
+    written(tmp_path, [later], run_ns=RUN_NS + 1)
+    assert numbers(tmp_path) == [*range(8), 0]
 
 
 KILLED = """

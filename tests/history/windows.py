@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bindstream.history import Writer
+from bindstream.history import History, Writer
 from bindstream.history.parts import DAY_NS
 from bindstream.history.rows import Vectors
 from bindstream.records import Embedding
@@ -62,6 +62,17 @@ def writer(folder: Path, run_ns: int = RUN_NS, **over: Any) -> Writer:
     made = Writer(folder, run_ns, **{**given, **over})
     made.open()
     return made
+
+
+def kept(folder: Path, model: str = MODEL) -> list[Embedding]:
+    """All windows of a model, by stream and time."""
+    history = History(folder)
+    return [e for stream in history.streams(model) for e in history.embeddings(model, stream)]
+
+
+def numbers(folder: Path, stream: str = "door") -> list[int]:
+    """Those of a stream's windows, in order of time."""
+    return [e.seq for e in kept(folder) if e.stream == stream]
 
 
 def written(folder: Path, windows: list[Embedding], **over: Any) -> None:

@@ -84,7 +84,7 @@ def test_a_killed_history_goes_on_says_what_it_lost_and_keeps_the_rest(
     model = read_spec(tiny_model).fingerprint
     history = History(tmp_path / "history")
     for name, stream in status["streams"].items():
-        numbers = [e.seq for e in history.embeddings(model, [name])]
+        numbers = [e.seq for e in history.embeddings(model, name)]
         assert numbers == sorted(set(numbers))
         accounts = stream["intake"]["accounts"]
         published = accounts["embedded"] + accounts["reused"]
