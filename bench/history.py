@@ -35,7 +35,7 @@ from arguments import some_of
 from memory import peak_bytes
 
 from bindstream.history import History, Writer
-from bindstream.history.parts import DAY_NS, Part
+from bindstream.history.parts import DAY_NS, HOUR_NS, Part, hour_of
 from bindstream.history.rows import VECTOR, Vectors, schema
 from bindstream.history.search import Question, Scope, score, search
 from bindstream.history.store import Kind, Store
@@ -78,24 +78,21 @@ class World:
         return self._units(PHRASES)
 
 
-def rows(world: World, day: int, count: int) -> Iterator[pa.RecordBatch]:
-    """`count` windows of a day, of four streams, in the order in which a day's table holds them."""
+def rows(world: World, begun_ns: int, count: int) -> Iterator[pa.RecordBatch]:
+    """`count` windows of four streams from then on, in the order in which a day's table holds
+    them."""
     columns = schema(MODEL, world.dim)
     for stream, name in enumerate(STREAMS):
         share = count // len(STREAMS)
         for first in range(0, share, BATCH):
             n = min(BATCH, share - first)
-            seq = np.arange(first, first + n) + day * 86400
-            starts = BEGUN_NS + seq * SECOND_NS
+            starts = begun_ns + np.arange(first, first + n) * SECOND_NS
+            seq = (starts - BEGUN_NS) // SECOND_NS
             halves = world.windows(stream, n).astype(np.float16)
             arrays = [
                 *(pa.array([name] * n), pa.array(["vision"] * n)),
                 *(pa.array(np.full(n, BEGUN_NS)), pa.array(seq), pa.array(starts)),
-                *(
-                    pa.array(starts + 2 * SECOND_NS),
-                    pa.array(np.ones(n)),
-                    pa.array(np.zeros(n, int)),
-                ),
+                *(pa.array(starts + 2 * SECOND_NS), pa.array(np.ones(n)), pa.array([0] * n)),
                 *(pa.array(["host"] * n), pa.nulls(n, pa.int64()), pa.array([""] * n)),
                 pa.FixedSizeListArray.from_arrays(pa.array(halves.ravel()), world.dim),
             ]
@@ -153,10 +150,9 @@ def print_day(world: World, folder: Path) -> None:
     """A day of four streams, made of its hours and read back."""
     store = Store(folder)
     for hour in range(24):
-        some = list(rows(world, 0, A_DAY // 24))
-        moved = [_moved(batch, hour) for batch in some]
-        part = Part(BEGUN_NS + hour * DAY_NS // 24, BEGUN_NS + (hour + 1) * DAY_NS // 24, MODEL)
-        store.create(part, Kind(MODEL, world.dim), iter(moved))
+        begun_ns = BEGUN_NS + hour * HOUR_NS
+        some = rows(world, begun_ns, A_DAY // 24)
+        store.create(hour_of(MODEL, begun_ns), Kind(MODEL, world.dim), some)
     writer = Writer(folder, BEGUN_NS, keep_days=36500, keep_bytes=10**12)
     writer.open()
     took = measured(partial(writer.tidy, BEGUN_NS + 2 * DAY_NS))
@@ -168,22 +164,14 @@ def print_day(world: World, folder: Path) -> None:
     print(f"  that day read back in order, {took.result:,} vectors: {took}")
 
 
-def _moved(batch: pa.RecordBatch, hour: int) -> pa.RecordBatch:
-    by_ns = hour * DAY_NS // 24
-    columns = batch.columns
-    for name in ("start_ns", "end_ns"):
-        place = batch.schema.get_field_index(name)
-        columns[place] = pa.array(columns[place].to_numpy() + by_ns)
-    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
-
-
 def print_searching(world: World, folder: Path, size: int) -> None:
     store = Store(folder)
 
     def fill() -> None:
         for day, first in enumerate(range(0, size, A_DAY)):
-            part = Part(BEGUN_NS + day * DAY_NS, BEGUN_NS + (day + 1) * DAY_NS, MODEL)
-            store.create(part, Kind(MODEL, world.dim), rows(world, day, min(A_DAY, size - first)))
+            begun_ns = BEGUN_NS + day * DAY_NS
+            some = rows(world, begun_ns, min(A_DAY, size - first))
+            store.create(hour_of(MODEL, begun_ns).day, Kind(MODEL, world.dim), some)
 
     took = measured(fill)
     each = sum(map(store.size_bytes, store.parts())) / size

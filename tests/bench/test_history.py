@@ -13,7 +13,6 @@ from history import (
     STREAMS,
     TOP,
     World,
-    _moved,
     _nearest,
     print_day,
     print_index,
@@ -39,7 +38,7 @@ def world() -> World:
 @pytest.fixture
 def store(tmp_path: Path, world: World) -> Store:
     made = Store(tmp_path)
-    made.create(DAY, Kind(MODEL, world.dim), rows(world, 0, 4000))
+    made.create(DAY, Kind(MODEL, world.dim), rows(world, BEGUN_NS, 4000))
     return made
 
 
@@ -51,13 +50,6 @@ def test_made_up_days_hold_unit_vectors_of_four_streams_in_order(store: Store) -
     for block in blocks:
         np.testing.assert_allclose(np.linalg.norm(block.vectors, axis=1), 1, atol=1e-3)
         assert (np.diff(block.starts_ns) > 0).all()
-
-
-def test_an_hour_moves_to_another(world: World) -> None:
-    batch = next(rows(world, 0, 400))
-    moved = _moved(batch, 5)
-    later = moved.column("start_ns").to_numpy() - batch.column("start_ns").to_numpy()
-    assert set(later.tolist()) == {5 * DAY_NS // 24}
 
 
 def test_the_nearest_are_the_nearest_of_each_stream(store: Store, world: World) -> None:
