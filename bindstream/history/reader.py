@@ -105,7 +105,10 @@ class History:
         self, model: str, stream: str, since_ns: int = -EVER_NS, until_ns: int = EVER_NS
     ) -> Iterator[Block]:
         """The vectors of a stream's windows that started in [since_ns, until_ns), UTC ns, oldest
-        first. Blocks for the disk; what is read ahead stays below 100 MB, however long the period.
+        first and at most 8192 at a time. Blocks for the disk.
+
+        However long the period, no more is in memory than LanceDB reads ahead (64 MB), or where
+        windows came out of order that hour, or day, of the stream.
 
         Args:
             model: fingerprint; vectors of others are not comparable.
