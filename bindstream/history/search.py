@@ -111,10 +111,10 @@ class _Scored:
 
 
 def search(history: History, question: Question, scope: Scope, top: int = 10) -> Found:
-    """What answers a question best. Blocks: for ten million vectors of 256 dimensions seven seconds
-    on two cores.
+    """What answers a question best. Blocks: for ten million vectors of 256 dimensions seven to ten
+    seconds on a busy core.
 
-    Takes about 60 bytes of memory a window; the vectors pass in blocks.
+    Takes about 50 bytes of memory a window; the vectors pass in blocks.
 
     Raises:
         HistoryError: the model's vectors have another dimension.
