@@ -58,6 +58,7 @@ _EXTRAS = {
     "camera": _Extra(("cv2", "av"), kinds=("camera", "thermal", "depth")),
     "microphone": _Extra(("sounddevice", "soundfile", "soxr"), kinds=("microphone",)),
     "imu": _Extra(("serial",), kinds=("imu",)),
+    "history": _Extra(("lancedb", "pyarrow"), kinds=("history",)),
 }
 
 
@@ -70,6 +71,8 @@ def examine(config: Config | None, ray: Callable[[], str] | None = None) -> Iter
     """
     yield _python()
     kinds = {_kind_of(s.source) for s in config.streams} if config else set()
+    if config is not None and config.history is not None:
+        kinds.add("history")
     for extra in _EXTRAS:
         yield _packages(extra, kinds)
     yield _tried("torch", _torch, "Install the torch build made for this machine.")

@@ -50,5 +50,9 @@ class BusError(BindstreamError):
     """A wire message or a bus set-up that cannot be trusted."""
 
 
+class HistoryError(BindstreamError):
+    """A history of vectors that cannot be opened, written or read."""
+
+
 class MissingPackageError(BindstreamError):
     """A package or system library that an optional part needs is not installed."""

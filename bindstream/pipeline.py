@@ -10,6 +10,7 @@ from pathlib import Path
 from bindstream.clock import Clock
 from bindstream.config import Config, load_config
 from bindstream.embedding import Embedder, Outcome
+from bindstream.history.writer import Writer, writer_for
 from bindstream.intake import Intake, IntakeHealth
 from bindstream.models import load_model
 from bindstream.models.keeping import TextKeeping
@@ -61,12 +62,15 @@ class Pipeline:
             if unknown := [word for text in texts for word in self.model.unknown_words(text)]:
                 self._doubts.append(unknown_words_warning(query, unknown))
         self._intakes: list[Intake] = []
+        self._history: Writer | None = None
 
     def __iter__(self) -> Iterator[Embedding | Alert]:
         start_ns = (self.clock.now_ns() // 10**9 + 1) * 10**9
         self._intakes = [Intake(s, self.clock, start_ns) for s in self.config.streams]
         for intake in self._intakes:
             intake.start()
+        if self.config.history is not None:
+            self._history = writer_for(self.config.history, self.clock.now_ns())
         running = list(self._intakes)
         try:
             while running:
@@ -75,12 +79,16 @@ class Pipeline:
                         yield from self._take(intake, window)
                 running = [intake for intake in running if not intake.ended]
                 self._keeping.due(time.monotonic())
+                if self._history is not None:
+                    self._history.due(self.clock.now_ns())
                 if any(not intake.recorded for intake in running):
                     yield from self._announced(self._watch.due(self.clock.now_ns()))
             yield from self._announced(self._watch.flush())
         finally:
             for intake in self._intakes:
                 intake.stop()
+            if self._history is not None:
+                self._history.close(self.clock.now_ns())
 
     def _take(self, intake: Intake, window: Window) -> Iterator[Embedding | Alert]:
         left: Window | None = window
@@ -88,6 +96,8 @@ class Pipeline:
             embedding, outcome = self._embed(left)
             left = intake.settle(left, outcome)
             if embedding is not None:
+                if self._history is not None:
+                    self._history.push(embedding)
                 yield embedding
                 yield from self._announced(self._watch.push(embedding)[1])
 
@@ -106,7 +116,8 @@ class Pipeline:
     @property
     def warnings(self) -> list[str]:
         """What cannot be trusted now: words that the model has never seen, towers whose golden
-        vectors differ, sensors that are gone, frozen, or give what cannot be embedded."""
+        vectors differ, sensors that are gone, frozen, or give what cannot be embedded, a history
+        that lost something or is not written."""
         healths = self.health()
         gone = [
             f"{name}: {health.reader.state}: {health.reader.detail}"
@@ -115,7 +126,9 @@ class Pipeline:
         ]
         frozen = [f"{name}: {health.frozen}" for name, health in healths.items() if health.frozen]
         wrong = [f"{name}: {what}" for name, what in self._embedder.warnings.items()]
-        return [*self._doubts, *gone, *frozen, *wrong]
+        kept = self._history.health(self.clock.now_ns()) if self._history else None
+        said = [f"history: {what}" for what in (*kept.notes, kept.trouble) if what] if kept else []
+        return [*self._doubts, *gone, *frozen, *wrong, *said]
 
     def health(self) -> dict[str, IntakeHealth]:
         """What each stream's sensor side says of itself, accounts included."""

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from nodes.embed import EmbedHealth
+from nodes.history import HistoryHealth
 from nodes.match import MatchHealth
 from nodes.stream import StreamHealth
 from nodes.watched import Watched
@@ -44,6 +45,7 @@ def troubles(
     streams: Iterable[Watched[StreamHealth]],
     embedders: Iterable[Watched[EmbedHealth]],
     match: Watched[MatchHealth] | None,
+    history: Watched[HistoryHealth] | None = None,
 ) -> dict[str, str]:
     """What is wrong now: who it concerns, and what."""
     said: dict[str, str] = {}
@@ -73,4 +75,9 @@ def troubles(
             said[embedder.name] = embedder.health.error
     if match is not None and match.health is not None and match.health.error:
         said[match.name] = match.health.error
+    if history is not None and history.failed:
+        said["history"] = f"cannot be started: {history.failed}"
+    kept = history.health if history is not None else None
+    if kept is not None and (trouble := kept.error or kept.kept.trouble):
+        said["history"] = trouble
     return said

@@ -26,6 +26,7 @@ from bindstream.teaching.taught import Taught
 from nodes.cluster import reachable, start_ray, stop_ray
 from nodes.embed import EmbedHealth, EmbedNode
 from nodes.encoding import QueryEncoder
+from nodes.history import HistoryHealth, HistoryNode
 from nodes.match import MatchHealth, MatchNode
 from nodes.placement import actor, alive_nodes, check_gpus, here, placed, unplaceable
 from nodes.status import actor_status, stream_status, troubles
@@ -64,6 +65,7 @@ class Supervisor:
         self._streams: list[Watched[StreamHealth]] = []
         self._embedders: list[Watched[EmbedHealth]] = []
         self._match: Watched[MatchHealth] | None = None
+        self._history: Watched[HistoryHealth] | None = None
         self._broker: Broker | None = None
         self._control: ControlServer | None = None
         self._lock = threading.RLock()
@@ -104,6 +106,9 @@ class Supervisor:
         clock = Clock.read()
         inbound = reachable(self._broker.inbound)
         wiring = Wiring(clock, self._folder, inbound, self._broker.address, bus.keys)
+        if self.config.history is not None:  # which is to listen before anything is published
+            kept = actor(HistoryNode, here()).remote(wiring, self.config.history, clock.now_ns())
+            self._history = self._watched("history", kept)
         self._start_embedders(wiring)
         # The files of its sinks belong where the run was started.
         match = actor(MatchNode, here()).remote(wiring, self.config.sinks)
@@ -184,11 +189,12 @@ class Supervisor:
         return {s.name: why for s in bound if (why := unplaceable(s.placement, nodes))}
 
     def _everyone(self) -> list[Watched[Any]]:
-        return [*self._streams, *self._embedders, *([self._match] if self._match else [])]
+        others = (self._match, self._history)
+        return [*self._streams, *self._embedders, *(each for each in others if each is not None)]
 
     def _say_changes(self, homeless: dict[str, str]) -> None:
         """Warn of what went wrong since the last round, and say when it is right again."""
-        now = troubles(self._streams, self._embedders, self._match)
+        now = troubles(self._streams, self._embedders, self._match, self._history)
         now.update({f"stream {name}": why for name, why in homeless.items()})
         for name, trouble in now.items():
             if self._troubles.get(name) is None:
@@ -223,6 +229,7 @@ class Supervisor:
                 "streams": {s.name: stream_status(s, self._embedders) for s in self._streams},
                 "embedders": {e.name: actor_status(e) for e in self._embedders},
                 "match": actor_status(self._match) if self._match else {},
+                "history": actor_status(self._history) if self._history else {},
                 "queries": [q.config.model_dump(mode="json") for q in self._queries.values()],
                 "warnings": list(self.warnings)[-20:],
             }
@@ -296,8 +303,8 @@ class Supervisor:
         with self._lock:
             refs = {s.handle.drain.remote(DRAIN_S): s for s in self._streams}
             gather(refs, DRAIN_S + 1)
-            if self._match is not None:
-                gather({self._match.handle.drain.remote(1.0): self._match}, 2)
+            others = [each for each in (self._match, self._history) if each is not None]
+            gather({each.handle.drain.remote(1.0): each for each in others}, 2 * DRAIN_S)
 
     def stop(self) -> None:
         """End every process of the run; safe to call twice."""

@@ -53,6 +53,7 @@ class Watched(Generic[H]):
         self._patience_s = start_s
         self._asked: Any = None
         self._asked_s = self._heard_s
+        self._told: set[str] = set()
         self.failed = ""  # why it cannot be started, which Ray does not try twice
 
     def await_start(self) -> None:
@@ -94,7 +95,8 @@ class Watched(Generic[H]):
 
     def hear(self, health: H) -> list[str]:
         """Take in what it said of itself; returns what its user should know."""
-        said = []
+        said = [note for note in getattr(health, "notes", ()) if note not in self._told]
+        self._told.update(said)
         if self._pid not in (0, health.pid):
             self.restarts += 1
             said.append(f"{self.name} died and was restarted")

@@ -227,3 +227,24 @@ def test_a_query_taught_by_another_model_is_refused(tiny_model: Path, tmp_path: 
     )
     with pytest.raises(ModelError, match=r"is of the model starter.*teach --again .*b\.json"):
         Pipeline(foreign)
+
+
+def test_a_history_that_cannot_be_written_stops_no_pipeline(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    scene = {"kind": "scene", "seed": 5, "length_s": 30, "speed": "max", "events": []}
+    pipeline = Pipeline(
+        Config.model_validate(
+            {
+                "streams": [{"name": "mic", "modality": "audio", "source": scene}],
+                "model": {"name": str(tiny_model), "threads": 1},
+                "queries": [{"text": "a dog barking", "on": 0.01, "off": 0.001}],
+                "history": {"path": str(tmp_path / "file" / "history")},
+            }
+        )
+    )
+    records = list(pipeline)
+    assert sum(isinstance(r, Embedding) for r in records) >= 25
+    assert any(isinstance(r, Alert) for r in records)
+    assert any("history: " in warning for warning in pipeline.warnings)

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from bindstream.bus import Broker, Publisher
 from bindstream.cli.app import app
 from bindstream.config import Config
+from tests.history.windows import DIM, NOON_NS, window, written
 from tests.test_bus import ALERT, EMBEDDING
 
 ROOT = Path(__file__).parents[1]
@@ -86,6 +87,14 @@ def test_the_pipeline_in_one_process_prints_an_alert() -> None:
     process = python(quick)
     said, _ = process.communicate(timeout=100)
     assert said.startswith("started ")
+
+
+def test_reading_the_history_prints_what_each_stream_kept(tmp_path: Path) -> None:
+    pytest.importorskip("lancedb")
+    written(tmp_path, [window(stream, seq) for stream in ("door", "mic") for seq in range(3)])
+    process = python(block("python", "History(").replace('"history"', repr(str(tmp_path))))
+    said, _ = process.communicate(timeout=100)
+    assert said.splitlines() == [f"{name} {NOON_NS} (3, {DIM}) 1.0" for name in ("door", "mic")]
 
 
 @pytest.mark.parametrize("shown", blocks("yaml"))

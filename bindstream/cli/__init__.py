@@ -16,6 +16,7 @@ _GROUPS = (
     "run",
     "watching",
     "query",
+    "search",
     "teach",
     "train",
     "align",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bindstream.cli.app import FAILED, PARTIAL, app, errors, out
-from bindstream.cli.tables import latency_table, streams_table, verdicts_table
+from bindstream.cli.tables import history_line, latency_table, streams_table, verdicts_table
 from bindstream.errors import MissingPackageError
 
 if TYPE_CHECKING:
@@ -153,6 +153,7 @@ def _run(config: Config, seconds: float | None) -> _Ran:
         said = supervisor.status()
     out.print(streams_table(said))
     out.print(latency_table(said))
+    out.print(history_line(said))
     failed = tuple(name for name, stream in said["streams"].items() if _failed(stream))
     return _Ran(supervisor.start_ns, alerts, len(config.streams), failed)
 

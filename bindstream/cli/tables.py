@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,26 @@ def latency_table(said: dict[str, Any]) -> RenderableType:
     for stage, times in said.get("match", {}).get("latency", {}).items():
         table.add_row(stage, str(times["n"]), f"{times['p50']:.1f}", f"{times['p99']:.1f}")
     return table
+
+
+def history_line(said: dict[str, Any]) -> RenderableType:
+    """What the history keeps, and what it could not; nothing where there is none."""
+    history = said.get("history") or {}
+    kept = history.get("kept")
+    if kept is None:
+        return Text("history: starting") if history else Text()
+    text = Text.assemble(("history", "bold"), f": {kept['vectors']:,} vectors")
+    text.append(f", {kept['bytes'] / 1e6:,.1f} MB in {kept['folder']}")
+    if kept["oldest_ns"] is not None:
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(kept["oldest_ns"] / 1e9))
+        text.append(f", since {since}")
+    if kept["flushed_s"] is not None:
+        text.append(f", flushed {kept['flushed_s']:.0f} s ago")
+    for what, style in (("missed", "yellow"), ("lost", "red")):
+        if counts := kept[what]:
+            each = ", ".join(f"{count} of {stream}" for stream, count in counts.items())
+            text.append(f"; {what} {each}", style=style)
+    return text.append(f"; {kept['trouble']}" if kept["trouble"] else "", style="red")
 
 
 def verdicts_table(verdicts: list[Verdict], config: Config) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bindstream.config.check import check_config, json_schema, load_config
+from bindstream.config.history import HistoryConfig
 from bindstream.config.problem import Problem
 from bindstream.config.query import QueryConfig
 from bindstream.config.schema import (
@@ -20,6 +21,7 @@ __all__ = [
     "BusConfig",
     "BusSinkConfig",
     "Config",
+    "HistoryConfig",
     "JsonlSinkConfig",
     "ModelConfig",
     "PlacementConfig",

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from bindstream.config.history import history_problems
 from bindstream.config.known_keys import kinds_at, place_in, suggestion
 from bindstream.config.paths import missing_paths, resolve_paths, resolved
 from bindstream.config.problem import Problem, Severity
@@ -110,6 +111,8 @@ class _Examination:
         for i, stream in streams:
             self._warn_of_window(i, stream)
         self._check_paths(streams, queries)
+        for where, what, fix, severity in history_problems(self._data, self._path.parent):
+            self._add(where, what, fix, severity)
         self._check_model(streams, queries)
         self._problems.sort(key=lambda problem: problem.line)
         return config, self._problems

@@ -13,6 +13,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from bindstream.bus import is_loopback
 from bindstream.config.gate import GateConfig, Gated
+from bindstream.config.history import HistoryConfig
 from bindstream.config.query import NAME, Name, QueryConfig
 from bindstream.config.section import Section
 from bindstream.config.sinks import SinkConfig, TerminalSinkConfig
@@ -241,6 +242,7 @@ class Config(Section):
     ray: RayConfig = RayConfig()
     queries: tuple[QueryConfig, ...] = ()
     sinks: tuple[SinkConfig, ...] = (TerminalSinkConfig(kind="terminal"),)
+    history: HistoryConfig | None = None
 
     @property
     def modalities(self) -> tuple[ModalityName, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from bindstream.cli.tables import streams_table
+from bindstream.cli.tables import history_line, streams_table
+from bindstream.history.health import WriterHealth
 
 
 def said(detail: str, reused: int = 0) -> dict[str, Any]:
@@ -45,3 +47,33 @@ def test_what_a_gate_saved_is_shown_where_it_saved_anything() -> None:
         with console.capture() as capture:
             console.print(streams_table(said("", reused)))
         assert re.search(shown, capture.get())
+
+
+def test_a_history_says_what_it_keeps_and_what_it_could_not() -> None:
+    kept = WriterHealth(
+        folder="/data/history",
+        vectors=1234567,
+        bytes=650_000_000,
+        oldest_ns=1_790_000_000 * 10**9,
+        waiting=4,
+        flushed_s=1.2,
+        stored={"door": 90},
+        lost={"door": 3},
+        missed={"mic": 2},
+        duplicates=0,
+        trouble="[disk] full",
+        notes=(),
+    )
+    console = Console(width=300)
+    for status, shown in (
+        ({}, ""),
+        ({"history": {}}, ""),
+        ({"history": {"restarts": 0}}, "starting"),
+        ({"history": {"kept": asdict(kept)}}, "1,234,567 vectors, 650.0 MB in /data/history"),
+    ):
+        with console.capture() as capture:
+            console.print(history_line(status))
+        assert shown in capture.get()
+    line = capture.get()
+    for said in ("flushed 1 s ago", "missed 2 of mic", "lost 3 of door", "[disk] full", "since 20"):
+        assert said in line

@@ -280,9 +280,9 @@ def test_the_schema_knows_every_kind_and_does_not_ask_for_the_modality() -> None
     assert either == [{"required": ["text"]}, {"required": ["taught"]}]
 
 
-SECTIONS = ["streams", "model", "bus", "ray", "queries", "sinks"]
+SECTIONS = ["streams", "model", "bus", "ray", "queries", "sinks", "history"]
 WORDS = """streams queries name modality source kind window_s hop_s placement url device text on
-off id taught modalities path keys address celsius features span_c"""
+off id taught modalities path keep_days flush_s keys address celsius features span_c"""
 KEYS = st.sampled_from(WORDS.split())
 SCALARS = st.one_of(
     st.none(),
