@@ -19,10 +19,10 @@ Levels = NDArray[np.float64]
 CONFIDENCE = 0.95
 """Of everything that is promised."""
 TAKEN = 0.985
-"""The quantile of drawn tails that is taken to be right with `CONFIDENCE`. Tails fitted to few peaks
-come out too light, and those drawn around them too: of 24 hours with 48 peaks, drawn 150 times for
-shapes from -0.25 to 0.2, the 95th percentile kept a budget of 0.2 an hour in 88 to 94 of 100, this
-one in 93 to 97."""
+"""The quantile of drawn tails that is taken to be right with `CONFIDENCE`. Tails fitted to few
+peaks come out too light, and those drawn around them too: of 24 hours with 48 peaks, drawn 150
+times for shapes from -0.25 to 0.2, the 95th percentile kept a budget of 0.2 an hour in 88 to 94 of
+100, this one in 93 to 97."""
 FEWEST = 12
 """Peaks below which no shape is estimated: the tail is then taken as exponential."""
 MOST_SHAPE = 0.4

@@ -1,0 +1,143 @@
+"""Which events a series of scores would have raised, at any cut: what a budget counts.
+
+Alarms are events after the rule (hysteresis, N of M windows, minimum length, cooldown), not
+windows: one slam of a door raises three windows and one alarm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Levels = NDArray[np.float64]
+Times = NDArray[np.int64]
+
+SILENCE_NS = 5_000_000_000
+"""A stream silent for this long is another stretch: no event goes on across it."""
+LEVELS = 192
+"""Cuts at which the events of a background are counted, between its threshold and its top."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What an event has to be, apart from how high: the rule without its cut.
+
+    Args:
+        hysteresis: an event goes on down to so far below the cut, in units of the score.
+        needed, of: it starts when `needed` of the last `of` windows reach the cut.
+        least_ns: shortest event announced, from the start of its first window to the end of its
+            last.
+        cooldown_ns: after the end of an announced event none starts for so long.
+        most_ns: it ends after so long, 0 for never.
+    """
+
+    hysteresis: float = 0.0
+    needed: int = 1
+    of: int = 1
+    least_ns: int = 0
+    cooldown_ns: int = 0
+    most_ns: int = 0
+
+
+@dataclass(frozen=True)
+class Series:
+    """Scores of one query on one stream, oldest first; windows [start, end) in UTC ns.
+
+    Windows whose vector stood for a later one too (`reused`) are to be given once only.
+    """
+
+    values: Levels
+    starts_ns: Times
+    ends_ns: Times
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def hours(self) -> float:
+        """Time observed, without silences."""
+        if not len(self):
+            return 0.0
+        steps = np.diff(self.ends_ns)
+        hop = np.where(steps < SILENCE_NS, steps, 0).sum()
+        breaks = int((steps >= SILENCE_NS).sum()) + 1
+        length = int(np.median(self.ends_ns - self.starts_ns))
+        return float(hop + breaks * length) / 3.6e12
+
+
+@dataclass(frozen=True)
+class Events:
+    """Events announced at one cut: (n,) indices of their first and last windows, and their tops."""
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    tops: Levels
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
+def events(series: Series, cut: float, shape: Shape) -> Events:
+    """The events that the rule would have announced at `cut`."""
+    reached = np.flatnonzero(series.values >= cut)
+    starts = _starts(reached, shape)
+    stops = _stops(series, cut - shape.hysteresis)
+    found: list[tuple[int, int]] = []
+    free, quiet_ns, k = 0, np.iinfo(np.int64).min, 0
+    while k < len(starts):
+        first, at = starts[k]
+        if first < free or series.starts_ns[first] < quiet_ns:
+            k += 1
+            continue
+        stop = int(stops[np.searchsorted(stops, at)])  # the last window of this event
+        if shape.most_ns:
+            limit = series.starts_ns[first] + shape.most_ns
+            stop = max(min(stop, int(np.searchsorted(series.ends_ns, limit, "right")) - 1), at)
+        free = stop + 1
+        if series.ends_ns[stop] - series.starts_ns[first] >= shape.least_ns:
+            found.append((first, stop))
+            quiet_ns = int(series.ends_ns[stop]) + shape.cooldown_ns
+        k += 1
+    bounds = np.array(found, np.int64).reshape(-1, 2)
+    tops = np.array([series.values[a : b + 1].max() for a, b in found])
+    return Events(bounds[:, 0], bounds[:, 1], tops)
+
+
+def _starts(reached: NDArray[np.int64], shape: Shape) -> list[tuple[int, int]]:
+    """(first window, window at which it starts) of whatever could start an event."""
+    if len(reached) < shape.needed:
+        return []
+    first, at = reached[: len(reached) - shape.needed + 1], reached[shape.needed - 1 :]
+    near = at - first < shape.of
+    return list(zip(first[near].tolist(), at[near].tolist(), strict=True))
+
+
+def _stops(series: Series, off: float) -> NDArray[np.int64]:
+    """Windows after which no event goes on: the next is below `off`, or there is a silence."""
+    below = series.values[1:] < off
+    silent = series.starts_ns[1:] - series.ends_ns[:-1] >= SILENCE_NS
+    return np.append(np.flatnonzero(below | silent), len(series) - 1)
+
+
+def critical_levels(series: Series, threshold: float, shape: Shape) -> Levels:
+    """The highest cut at which a first, a second, a third event would still be announced.
+
+    Descending, (n,), all above `threshold`. These are the background's peaks as the rule sees them,
+    for which a tail is fitted.
+    """
+    top = float(series.values.max(initial=threshold))
+    if top <= threshold:
+        return np.zeros(0)
+    high = np.sort(series.values[series.values > threshold])
+    # Where scores lie close there are many events: cuts follow the scores, the top ones each.
+    cuts = np.unique(
+        np.concatenate([high[-LEVELS // 2 :], np.quantile(high, np.linspace(0, 1, LEVELS // 2))])
+    )
+    counts = np.array([len(events(series, cut, shape)) for cut in cuts])
+    # At lower cuts events flow together: what counts is that so many were announced at some cut
+    # as high.
+    counts = np.maximum.accumulate(counts[::-1])[::-1]
+    found = [cuts[counts >= i][-1] for i in range(1, int(counts.max(initial=0)) + 1)]
+    return np.asarray(found, np.float64)
