@@ -16,8 +16,10 @@ Times = NDArray[np.int64]
 
 SILENCE_NS = 5_000_000_000
 """A stream silent for this long is another stretch: no event goes on across it."""
-LEVELS = 192
-"""Cuts at which the events of a background are counted, between its threshold and its top."""
+PEAKS_MOST = 160
+"""Critical levels that are looked for, from the top: a tail is fitted to fewer."""
+STEPS = 24
+"""Cuts between one count of events and twice as many."""
 
 
 @dataclass(frozen=True)
@@ -127,17 +129,15 @@ def critical_levels(series: Series, threshold: float, shape: Shape) -> Levels:
     Descending, (n,), all above `threshold`. These are the background's peaks as the rule sees them,
     for which a tail is fitted.
     """
-    top = float(series.values.max(initial=threshold))
-    if top <= threshold:
-        return np.zeros(0)
-    high = np.sort(series.values[series.values > threshold])
-    # Where scores lie close there are many events: cuts follow the scores, the top ones each.
-    cuts = np.unique(
-        np.concatenate([high[-LEVELS // 2 :], np.quantile(high, np.linspace(0, 1, LEVELS // 2))])
-    )
-    counts = np.array([len(events(series, cut, shape)) for cut in cuts])
-    # At lower cuts events flow together: what counts is that so many were announced at some cut
-    # as high.
-    counts = np.maximum.accumulate(counts[::-1])[::-1]
-    found = [cuts[counts >= i][-1] for i in range(1, int(counts.max(initial=0)) + 1)]
+    high = np.sort(series.values[series.values > threshold])[::-1]
+    found: list[float] = []
+    place, step = 0, 1.0
+    while place < len(high) and len(found) < PEAKS_MOST:
+        cut = float(high[place])
+        # At lower cuts events flow together: what counts is that so many were announced at some
+        # cut as high.
+        found += [cut] * (len(events(series, cut, shape)) - len(found))
+        # The top scores are tried one by one, then ever fewer of those that lie close.
+        step = max(step, place / STEPS)
+        place += round(step)
     return np.asarray(found, np.float64)
