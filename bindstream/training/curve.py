@@ -14,7 +14,7 @@ from bindstream.training.measuring import FIGURES
 from bindstream.training.trainer import Moment
 
 COLUMNS = ("step", "progress", "minutes", "loss", "rate", *FIGURES)
-DRAW_EVERY_S = 30.0  # a picture takes half a second
+DRAW_EVERY_S, DRAW_FIGURES_EVERY_S = 30.0, 5.0  # a picture takes half a second
 
 
 class Curve:
@@ -41,7 +41,7 @@ class Curve:
         self._begun = False
 
     def add(self, moment: Moment) -> None:
-        """Write a moment; evaluations are drawn at once, others every half minute."""
+        """Write a moment, and draw what there is from time to time: evaluations sooner."""
         if not self._begun:
             self._begun = True
             self._rows = [row for row in self._rows if row["step"] < moment.step]
@@ -56,7 +56,8 @@ class Curve:
         }
         self._rows.append(row)
         self._write([row], "a")
-        if moment.figures or time.monotonic() - self._drawn_s > DRAW_EVERY_S:
+        every_s = DRAW_FIGURES_EVERY_S if moment.figures else DRAW_EVERY_S
+        if time.monotonic() - self._drawn_s > every_s:
             self.draw()
 
     def draw(self) -> None:

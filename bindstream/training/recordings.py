@@ -27,7 +27,7 @@ from bindstream.records import ModalityName, Sample, Window
 from bindstream.sources import EndOfStream, SourceContext
 from bindstream.sources.camera import PICTURES
 from bindstream.sources.raw16 import PICTURES_16
-from bindstream.sources.video import open_container
+from bindstream.sources.video import open_container, packets
 from bindstream.training.crops import WHOLE, Crop
 from bindstream.windows import Windower
 
@@ -150,7 +150,8 @@ def _video_s(modality: ModalityName, file: Path) -> float:
             return float(stream.duration * stream.time_base)
         if container.duration is not None:
             return float(container.duration / 1e6)
-        times = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
+        every = packets(context, container, stream, str(file))
+        times = [packet.pts for packet in every if packet.pts is not None]
         period_s = 1 / float(stream.average_rate or stream.guessed_rate or 25)
         return float((max(times) - min(times)) * stream.time_base) + period_s if times else 0.0
 

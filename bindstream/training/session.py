@@ -60,11 +60,11 @@ def train(
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)  # small weights that fade out would slow a CPU down tenfold
     _refuse_faults(config)
     directory = model_directory(config.base)
     spec = read_spec(directory)
     _check_folders(config, resume, force)
+    torch.set_flush_denormal(True)  # values that fade out would slow a CPU down tenfold
     try:
         pairs = read_pairs(config, spec, report.tell)
         for note in pairs.notes:
@@ -84,6 +84,8 @@ def train(
         )
     except KeyboardInterrupt:
         raise Stopped(config.work_folder) from None
+    finally:
+        torch.set_flush_denormal(False)
     said = INCOMPARABLE.format(base=spec.name, old=spec.fingerprint, new=made.fingerprint)
     return Outcome(
         directory=config.out,

@@ -75,7 +75,8 @@ class SightBatches:
         self._scenes = _by_label([s for s in sights if s.is_scene])
         self._real_share = 0.0
         if self._real:
-            self._real_share = (0.75 if modality == "vision" else 0.5) if self._scenes else 1.0
+            # Rendered scenes are learned soon, recordings are not.
+            self._real_share = 0.75 if self._scenes else 1.0
             weights = np.array([len(found) ** 0.5 for found in self._real.values()])
             self._weights = weights / weights.sum()
 
@@ -124,13 +125,13 @@ class SightBatches:
         if sight.boxes and draw < 0.9:
             only, x, y, w, h = self._box(sight, rng)
             most = max(w, h)
-            # Two in three are crops of one object, as a detector would hand them over.
-            around = rng.uniform(1.0, 2.2) if draw < 0.6 else rng.uniform(2.2, 6.0)
+            # Three in four are crops of one object, as a detector would hand them over.
+            around = rng.uniform(1.0, 2.2) if draw < 0.75 else rng.uniform(2.2, 6.0)
             side, slack = max(round(most * around), 8), max(around - 1.0, 0.1) * 0.3 * most
             if draw < 0.08:
                 side = max(round(min(w, h)), 6)  # the middle of a box that is not square
             x, y = x + rng.uniform(-slack, slack), y + rng.uniform(-slack, slack)
-            only = only if draw < 0.6 else ""
+            only = only if draw < 0.75 else ""
         side = min(side, height, width)
         left = int(np.clip(x - side / 2, 0, width - side))
         top = int(np.clip(y - side / 2, 0, height - side))

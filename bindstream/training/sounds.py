@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from bindstream.errors import DataError, MissingPackageError
 from bindstream.features.audio import BINS, FRAMES, MEAN, RATE_HZ, STD, filterbank
+from bindstream.scene.tones import coloured_noise
 
 Mel = NDArray[np.float32]
 Labels = frozenset[str]
@@ -24,6 +25,12 @@ Labels = frozenset[str]
 WINDOW = 198  # frames that 2 s give; the rest of the 204 is padding
 HOP = 160  # samples a frame
 FLOOR = float(np.log(np.finfo(np.float32).eps))  # Kaldi's log of nothing
+AS_RECORDED = 0.35
+"""Share of windows of recordings that nothing is mixed into."""
+LOWEST_HZ = 50.0
+"""Below it brown noise is as loud as at it."""
+LOUD = 0.2
+"""A window shows a sound if it holds a sample of this share of the loudest one's power."""
 DB = float(np.log(10) / 10)  # one decibel in the natural logarithm of power
 
 
@@ -89,6 +96,25 @@ def loudness(mel: Mel) -> NDArray[np.float32]:
     return np.asarray(torch.logsumexp(torch.from_numpy(np.ascontiguousarray(mel)), 1).numpy())
 
 
+def in_a_room(wave: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Windows (n, 1, 128, 204) of a sound that is heard in a room, as a microphone would hear it.
+
+    A second of the room comes before and after, with its steady noise 20 to 50 dB below the
+    sound's loudest 25 ms and brown half of the time; near or far away. Windows without anything
+    loud in them are left out.
+    """
+    room = np.pad(wave, RATE_HZ)
+    loudest = np.sqrt(np.convolve(wave**2, np.ones(400) / 400, "valid").max()) + 1e-6
+    falls = float(rng.random() < 0.5)  # brown noise loses 6 dB an octave
+    noise = coloured_noise(len(room), rng, lambda f: np.maximum(f, LOWEST_HZ) ** -falls)
+    room = room + np.float32(loudest * 10 ** (-rng.uniform(20, 50) / 20)) * noise
+    room *= np.float32(10 ** (rng.uniform(-20, 6) / 20))
+    length, loud = 2 * RATE_HZ, LOUD * np.square(room).max()
+    first = int(rng.integers(min(RATE_HZ, len(room) - length) + 1))
+    heard = [room[at : at + length] for at in range(first, len(room) - length + 1, RATE_HZ)]
+    return np.stack([filterbank(h) for h in heard if np.square(h).max() > loud])
+
+
 class SoundBatches:
     """Random training windows of sound; `batch` gives inputs and what they show.
 
@@ -140,6 +166,8 @@ class SoundBatches:
                 mel = _sum(mel, room - rng.uniform(0, 15) * DB)
             return mel + rng.uniform(-12, 6) * DB, piece.labels
         first = self._recording(rng)
+        if rng.random() < AS_RECORDED:
+            return _crop(first, rng) + rng.uniform(-12, 12) * DB, first.labels
         mel, shown = self._event(first, rng), first.labels
         if rng.random() < 0.2:  # two things at once
             other = self._recording(rng)
@@ -239,6 +267,9 @@ def _distorted(mel: Mel, rng: np.random.Generator) -> Mel:
     if rng.random() < 0.4:
         first, width = int(rng.integers(BINS)), int(rng.integers(4, 20))
         mel[:, first : first + width] = mel.mean()
+    if rng.random() < 0.3:
+        first, width = int(rng.integers(WINDOW)), int(rng.integers(5, 30))
+        mel[first : first + width] = mel.mean()
     # 16-bit recordings have a floor of their own, far above that of silence in floating point.
     hiss = rng.uniform(-15.9, -10) if rng.random() < 0.5 else FLOOR
     return np.maximum(mel, np.float32(max(hiss, FLOOR)))

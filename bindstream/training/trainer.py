@@ -78,6 +78,7 @@ def train_tower(
     evaluate: Evaluate | None = None,
     evaluations: int = 10,
     fresh: bool = True,
+    finish: Callable[[], None] = lambda: None,
 ) -> None:
     """Trains `tower` and leaves it with the running mean of its weights, in evaluation mode.
 
@@ -88,6 +89,7 @@ def train_tower(
         pairs: how many there are, so that epochs can be counted.
         evaluate: called `evaluations` times, evenly spread, with the averaged tower.
         fresh: start the stem and the attention from the data's statistics; False keeps weights.
+        finish: called once at the end, with the averaged weights in `tower`.
 
     Raises:
         DataError: the loss is no number any more, or the checkpoint is of another tower.
@@ -120,7 +122,7 @@ def train_tower(
     descent = Descent(tower, recipe, checkpoint, state)
     try:
         with dropping(tower, recipe.drop_path, recipe.head_dropout):
-            descent.run(loss, pairs, watch, evaluate, evaluations)
+            descent.run(loss, pairs, watch, evaluate, evaluations, finish)
     except KeyboardInterrupt:
         descent.store()
         raise

@@ -20,7 +20,7 @@ def moment(step: int, **figures: float) -> Moment:
     return Moment(step / 100, step, 6.0 * step, 2.0 / step, 1e-3, figures)
 
 
-def test_every_moment_is_written_at_once_and_evaluations_are_drawn(tmp_path: Path) -> None:
+def test_every_moment_is_written_at_once_and_it_is_drawn(tmp_path: Path) -> None:
     curve = Curve(tmp_path / "audio.csv", "audio", resume=False, chance={"r1": 0.25})
     curve.add(moment(10))
     curve.add(moment(20, r1=0.5, mrr=0.6))
@@ -32,6 +32,7 @@ def test_every_moment_is_written_at_once_and_evaluations_are_drawn(tmp_path: Pat
     assert min(size) > 500
     before = (tmp_path / "audio.png").read_bytes()
     curve.add(moment(30, r1=0.9))
+    curve.draw()
     assert (tmp_path / "audio.png").read_bytes() != before
 
 

@@ -10,7 +10,15 @@ import soundfile
 
 from bindstream.errors import DataError
 from bindstream.features.audio import filterbank
-from bindstream.training.sounds import FLOOR, WINDOW, Piece, SoundBatches, mel_frames, read_piece
+from bindstream.training.sounds import (
+    FLOOR,
+    WINDOW,
+    Piece,
+    SoundBatches,
+    in_a_room,
+    mel_frames,
+    read_piece,
+)
 
 NOTHING = frozenset({"room"})
 
@@ -56,3 +64,21 @@ def test_a_sound_of_another_rate_is_refused_with_both_rates(tmp_path: Path) -> N
     soundfile.write(tmp_path / "a.wav", np.zeros(8000, np.float32), 8000)
     with pytest.raises(DataError, match=r"8000 Hz.*16000"):
         read_piece(tmp_path / "a.wav", NOTHING)
+
+
+@pytest.mark.parametrize("seconds", [0.08, 1.0, 5.0])
+def test_a_sound_in_a_room_is_in_every_window_and_the_room_around_it(seconds: float) -> None:
+    rng = np.random.default_rng(4)
+    t = np.arange(round(16000 * seconds)) / 16000
+    tone = np.sin(2 * np.pi * 1000 * t).astype(np.float32)
+    quiet: list[float] = []
+    loud: list[float] = []
+    for _ in range(10):
+        windows = in_a_room(tone, rng)
+        assert windows.shape[1:] == (1, 128, 204)
+        assert np.isfinite(windows).all()
+        pitch = windows[:, 0, :, :WINDOW].max(1).max(1)  # the loudest bin is the tone's
+        loud.append(float(pitch.min()))
+        quiet.append(float(windows[0, 0, :, 0].mean()))
+    assert np.mean(loud) > np.mean(quiet) + 1  # 9 nats: 40 dB
+    assert np.mean(quiet) > (FLOOR + 4.268) / 9.138  # a room, not digital silence

@@ -87,9 +87,9 @@ def window_at(times: NDArray[np.int64], rows: NDArray[np.float32], start: int) -
 def around(
     times: NDArray[np.int64], rows: NDArray[np.float32], stretch: slice, shift_s: float = 0.0
 ) -> Window | None:
-    """The 5 s around a run (`shift_s` later), (6, 2000); the first or last reading holds where the recording ends.
+    """The 5 s around a run (`shift_s` later), (6, 2000); None where the sensor was silent.
 
-    None where the sensor was silent for over 0.2 s.
+    Where the recording ends the first or last reading holds.
     """
     middle = int(times[stretch.start] + times[stretch.stop - 1]) // 2
     start = middle + int(shift_s * 1e9) - WINDOW_NS // 2

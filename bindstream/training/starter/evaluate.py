@@ -114,9 +114,8 @@ def evaluate(
         names = sorted(set().union(*(s.concepts for s in pictures.shown)))
         yield choice("pictures, all classes", model, pictures, _each(names))
     if "thermal" in towers:
-        yield choice(
-            "aerial thermal crops", model, found.recorded("thermal"), AERIAL, balanced=True
-        )
+        words, seen = {c: [c] for c in AERIAL}, found.recorded("thermal")
+        yield choice("aerial thermal crops", model, seen, AERIAL, words, balanced=True)
     if "imu" in towers:
         words, known = {c: [c] for c in ACTIVITIES}, set().union(*ACTIVITIES.values())
         alone = embed(model, "imu", held_out.activities(found.of("imu"), alone=True))

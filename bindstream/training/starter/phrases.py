@@ -70,6 +70,11 @@ UNHEARD = "xxunheard"
 """Stands for any word that the tokenizer does not know, so that the rest of a text still counts."""
 
 
+BESIDE = ("in a {}", "in the {}", "on a {}", "on the {}", "with a {}", "at the {}",
+          "of a {}", "by the {}", "from the {}", "to {}", "and {}", "{}", "for {}")  # fmt: skip
+"""Where a thing is and what is with it, in any other word: what is said first is what is meant."""
+
+
 @dataclass(frozen=True)
 class Concept:
     """Something that windows can show. `phrases` say it, the plainest first, all lower case."""
@@ -162,13 +167,21 @@ def worded(name: str, rng: np.random.Generator) -> str:
     if rng.random() < 0.3:
         for _ in range(int(rng.integers(1, 4))):
             words.insert(int(rng.integers(len(words) + 1)), UNHEARD)
+    elif rng.random() < 0.3:
+        beside = BESIDE[int(rng.integers(len(BESIDE)))]
+        words += beside.format(_any_word(rng)).split()
     return FRAMES[int(rng.integers(len(FRAMES)))].format(" ".join(words))
+
+
+def _any_word(rng: np.random.Generator) -> str:
+    words = vocabulary()
+    return words[int(rng.integers(len(words)))]
 
 
 @cache
 def vocabulary() -> tuple[str, ...]:
     """Every word of the phrases and frames, sorted: all that the text tower can know."""
     texts = [phrase for concept in concepts().values() for phrase in concept.phrases]
-    texts += [frame.format("") for frame in FRAMES]
+    texts += [frame.format("") for frame in (*FRAMES, *BESIDE)]
     texts += [phrase for bank in BACKGROUND.values() for phrase in bank]
     return tuple(sorted({word for text in texts for word in words_of(text)}))

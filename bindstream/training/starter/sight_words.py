@@ -180,7 +180,6 @@ BROADER: dict[str, str] = {
 COMPATIBLE: tuple[tuple[str, str], ...] = (
     ("person", "walking"), ("person", "footsteps"),
     ("footsteps", "walking"), ("car", "engine"), ("bicycle", "cycling"),
-    ("person", "bicycle"),
     ("rain", "wind"),
     ("rain", "thunder"), ("rain", "running_water"), ("sea_waves", "wind"), ("alarm", "smoke_alarm"),
     ("alarm", "siren"), ("alarm", "beeping"), ("room_tone", "hum"), ("room_tone", "wind"),
