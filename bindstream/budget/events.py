@@ -47,7 +47,7 @@ class Shape:
 class Series:
     """Scores of one query on one stream, oldest first; windows [start, end) in UTC ns.
 
-    Windows whose vector stood for a later one too (`reused`) are to be given once only.
+    A window whose vector stood for later ones too is given once, and ends with the last of them.
     """
 
     values: Levels
@@ -59,14 +59,12 @@ class Series:
 
     @property
     def hours(self) -> float:
-        """Time observed, without silences."""
+        """Time observed: what at least one window covers."""
         if not len(self):
             return 0.0
-        steps = np.diff(self.ends_ns)
-        hop = np.where(steps < SILENCE_NS, steps, 0).sum()
-        breaks = int((steps >= SILENCE_NS).sum()) + 1
-        length = int(np.median(self.ends_ns - self.starts_ns))
-        return float(hop + breaks * length) / 3.6e12
+        before = np.maximum.accumulate(self.ends_ns)[:-1]
+        begins = np.maximum(self.starts_ns, np.append(self.starts_ns[:1], before))
+        return float(np.maximum(self.ends_ns - begins, 0).sum()) / 3.6e12
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ class Events:
 def events(series: Series, cut: float, shape: Shape) -> Events:
     """The events that the rule would have announced at `cut`."""
     reached = np.flatnonzero(series.values >= cut)
-    starts = _starts(reached, shape)
+    starts = _starts(series, reached, shape)
     stops = _stops(series, cut - shape.hysteresis)
     found: list[tuple[int, int]] = []
     free, quiet_ns, k = 0, np.iinfo(np.int64).min, 0
@@ -107,20 +105,27 @@ def events(series: Series, cut: float, shape: Shape) -> Events:
     return Events(bounds[:, 0], bounds[:, 1], tops)
 
 
-def _starts(reached: NDArray[np.int64], shape: Shape) -> list[tuple[int, int]]:
+def _starts(series: Series, reached: NDArray[np.int64], shape: Shape) -> list[tuple[int, int]]:
     """(first window, window at which it starts) of whatever could start an event."""
     if len(reached) < shape.needed:
         return []
     first, at = reached[: len(reached) - shape.needed + 1], reached[shape.needed - 1 :]
     near = at - first < shape.of
+    if shape.needed > 1:
+        stretch = np.concatenate(([0], np.cumsum(_silent(series))))
+        near &= stretch[first] == stretch[at]
     return list(zip(first[near].tolist(), at[near].tolist(), strict=True))
 
 
 def _stops(series: Series, off: float) -> NDArray[np.int64]:
     """Windows after which no event goes on: the next is below `off`, or there is a silence."""
     below = series.values[1:] < off
-    silent = series.starts_ns[1:] - series.ends_ns[:-1] >= SILENCE_NS
-    return np.append(np.flatnonzero(below | silent), len(series) - 1)
+    return np.append(np.flatnonzero(below | _silent(series)), len(series) - 1)
+
+
+def _silent(series: Series) -> NDArray[np.bool_]:
+    """(n - 1,): whether there is a silence after a window."""
+    return np.asarray(series.starts_ns[1:] - series.ends_ns[:-1] >= SILENCE_NS)
 
 
 def critical_levels(series: Series, threshold: float, shape: Shape) -> Levels:

@@ -8,6 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bindstream.budget.events import Series, Shape, critical_levels, events
+from bindstream.config import QueryConfig
+from bindstream.lines import shape_of
+from bindstream.records import Score
+from bindstream.rules import Level, Rule
 
 S = 1_000_000_000
 
@@ -101,3 +105,44 @@ def test_no_event_is_too_short_and_none_starts_in_a_cooldown(
         assert one.ends_ns[last] - one.starts_ns[first] >= least_s * S
     for (_, last), (first, _) in zip(spans(found), spans(found)[1:], strict=False):
         assert one.starts_ns[first] >= one.ends_ns[last] + cooldown_s * S
+
+
+@given(
+    st.lists(st.integers(0, 7).map(float), min_size=1, max_size=70),
+    st.lists(st.integers(0, 69), max_size=3),
+    st.sampled_from(
+        [
+            {},
+            {"min_length_s": 3, "cooldown_s": 0},
+            {"needed": 2, "of": 3, "cooldown_s": 4},
+            {"needed": 3, "of": 3, "on": 4, "off": 1.5, "min_length_s": 5},
+            {"max_length_s": 4, "cooldown_s": 1, "on": 3, "off": 2},
+            {"needed": 2, "of": 4, "max_length_s": 6, "min_length_s": 3, "cooldown_s": 2},
+        ]
+    ),
+    st.sampled_from([2.0, 3.0, 5.0]),
+)
+def test_what_is_counted_is_what_the_rule_announces(
+    values: list[float], silences: list[int], config: dict[str, float], cut: float
+) -> None:
+    query = QueryConfig.model_validate({"text": "a dog", **config})
+    shape = shape_of(query)
+    one = series(values)
+    pause = np.zeros(len(values), np.int64)
+    for at in silences:
+        pause[at:] += 9 * S
+    one = Series(one.values, one.starts_ns + pause, one.ends_ns + pause)
+    rule, level = Rule(query, "m1"), Level(cut, cut - shape.hysteresis)
+    alerts = []
+    for i, value in enumerate(values):
+        start, end = int(one.starts_ns[i]), int(one.ends_ns[i])
+        score = Score("dog", "mic", "audio", i, start, end, 0.0, 0.0, value)
+        alerts += rule.push(score, level)
+        if rule.is_idle(score):  # forgotten and made anew, as a watch does
+            rule = Rule(query, "m1")
+    alerts += rule.flush()
+    ended = [(a.start_ns, a.end_ns) for a in alerts if a.state == "ended"]
+    assert [a.state for a in alerts] == ["started", "ended"] * len(ended)
+    found = events(one, cut, shape)
+    counted = zip(found.first, found.last, strict=True)
+    assert ended == [(one.starts_ns[a], one.ends_ns[b]) for a, b in counted]
