@@ -63,7 +63,7 @@ class Backgrounds:
     @property
     def ready(self) -> NDArray[np.bool_]:
         """(q,): whether enough is known to say anything."""
-        return np.isfinite(self._median)
+        return np.asarray(np.isfinite(self._median))
 
     @property
     def nbytes(self) -> int:

@@ -101,11 +101,10 @@ class Lines:
         self._on = np.zeros(0)
         self._share = np.zeros(0)
         self._at: dict[str, int] = {}
-        self._levels: dict[str, Level] = {}
+        self.levels: dict[str, Level] = {}
         self._refits: dict[str, int] = {}
         self._rules: dict[str, Rule] = {}
         self._computed = -1
-        self.promises: dict[str, Promise] = {}
 
     def warming(self) -> list[str]:
         """Queries whose background is still being learned."""
@@ -123,7 +122,7 @@ class Lines:
         if query_id in self._at:
             self._backgrounds.drop(self._at[query_id])
             self._arrange([q for q in self._queries if q.config.id != query_id])
-            for of_query in (self._levels, self._refits, self.promises):
+            for of_query in (self.levels, self._refits):
                 of_query.pop(query_id, None)
         rule = self._rules.pop(query_id, None)
         return rule.flush() if rule else []
@@ -136,7 +135,7 @@ class Lines:
 
     def _gather(self) -> None:
         """The levels as arrays."""
-        levels = [self._levels[q.config.id] for q in self._queries]
+        levels = [self.levels[q.config.id] for q in self._queries]
         self._on = np.array([level.on for level in levels])
         self._share = np.array([level.share for level in levels])
 
@@ -148,7 +147,7 @@ class Lines:
             lines = Backgrounds(np.array([q.config.off for q in some]))
             z = self._learned(some, lines)
             for line, query in enumerate(some):
-                self._levels[query.config.id] = level_of(query.config)
+                self.levels[query.config.id] = level_of(query.config)
                 self._refits[query.config.id] = FIRST_REFIT
                 if len(self._heard) >= FIRST_REFIT:
                     self._refit(query, z[:, line])
@@ -192,7 +191,7 @@ class Lines:
             self._rules.setdefault(query.config.id, Rule(query.config, query.model))
         for name, rule in list(self._rules.items()):
             score = scores[self._at[name]]
-            alerts += rule.push(score, self._levels[name])
+            alerts += rule.push(score, self.levels[name])
             if rule.is_idle(score):
                 del self._rules[name]
         return alerts
@@ -214,8 +213,7 @@ class Lines:
         made = promise(series, shape_of(query.config), query.config.budget)
         length = len(self._heard)
         self._refits[query.config.id] = min(math.ceil(length * GROWTH), length + MOST_REFIT)
-        self.promises[query.config.id] = made
-        self._levels[query.config.id] = _level(query.config, made)
+        self.levels[query.config.id] = _level(query.config, made)
 
     def due(self, now_ns: int) -> list[Alert]:
         """Ends events if the stream fell silent."""

@@ -86,7 +86,7 @@ class Matcher:
     @property
     def has_contrast(self) -> NDArray[np.bool_]:
         """(q,): False for queries that nothing is held against."""
-        return self._contrasted | (self._level != 0)
+        return np.asarray(self._contrasted | (self._level != 0))
 
     def push(self, vectors: Vectors) -> tuple[Values, Values]:
         """Cosines and values, each (n, q), of windows' vectors (n, dim).
@@ -100,7 +100,7 @@ class Matcher:
         return cosines, values
 
     def _soft_maxima(self, vectors: Vectors) -> Values:
-        """T·log Σ exp(cosine / T) over each query's contrast, (n, q); anything where it has none."""
+        """T·log Σ exp(cosine / T) over each contrast, (n, q); anything where there is none."""
         phrases = (vectors @ self._background.T) / np.float32(CONTRAST_TEMPERATURE)
         negatives = (vectors @ self._negatives.T) / np.float32(CONTRAST_TEMPERATURE)
         top = np.concatenate((phrases, negatives), axis=1).max(1, keepdims=True)

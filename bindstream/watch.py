@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from bindstream.budget.promise import Promise
 from bindstream.lines import Lines
 from bindstream.matcher import Query, Vectors
 from bindstream.records import Alert, Embedding, ModalityName, Score
+from bindstream.rules import Level
 
 
 class Watch:
@@ -90,10 +90,8 @@ class Watch:
             for query in lines.warming()
         ]
 
-    def promises(self) -> dict[tuple[str, str], Promise]:
-        """What can be promised of each query on each stream that was heard long enough."""
-        return {
-            (query, stream): made
-            for (stream, _, _), lines in self._streams.items()
-            for query, made in lines.promises.items()
-        }
+    def levels(self) -> Iterator[tuple[str, str, Level]]:
+        """(query, stream, level): how high a window has to score now, and what that promises."""
+        for (stream, _, _), lines in self._streams.items():
+            for query, level in lines.levels.items():
+                yield query, stream, level

@@ -53,12 +53,14 @@ class Promise:
 
     def __str__(self) -> str:
         if self.is_kept:
-            return f"at most {_rate(self.budget)} with 95 % confidence ({self.hours:.1f} h heard)"
+            return (
+                f"at most {per_hour(self.budget)} with 95 % confidence ({self.hours:.1f} h heard)"
+            )
         if math.isinf(self.sure):
             return "nothing can be promised yet: no background was heard"
         return (
-            f"cannot promise below {_rate(self.sure)} yet ({self.hours:.1f} h heard);"
-            f" {_rate(self.budget)} in about {self.missing_hours:.1f} h"
+            f"cannot promise below {per_hour(self.sure)} yet ({self.hours:.1f} h heard);"
+            f" {per_hour(self.budget)} in about {self.missing_hours:.1f} h"
         )
 
 
@@ -120,7 +122,7 @@ def without(series: Series, intervals: Sequence[tuple[int, int]]) -> Series:
     return Series(series.values[keep], series.starts_ns[keep], series.ends_ns[keep])
 
 
-def _rate(per_hour: float) -> str:
+def per_hour(per_hour: float) -> str:
     """False alarms an hour as people say them."""
     if per_hour >= 0.1:
         return f"{per_hour:.2g} an hour"

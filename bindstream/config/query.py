@@ -36,19 +36,20 @@ def _per_hour(value: Any) -> Any:
     """A rate as people write it: 0.2, "0.2/h", "3/day", "1 a week"."""
     if not isinstance(value, str):
         return value
-    found = re.fullmatch(r"\s*([0-9.]+)\s*(?:/|a|an|per)\s*(h|hour|d|day|w|week)\s*", value.lower())
+    found = RATE.fullmatch(value.lower())
     if found is None:
         raise PydanticCustomError(
             "budget",
             "{value} is no number of false alarms: write 0.2 (an hour), '3/day' or '1/week'",
             {"value": repr(value)},
         )
-    return float(found[1]) / HOURS[found[2][0]]
+    return float(found[1]) / HOURS[(found[2] or "h")[0]]
 
 
+RATE = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*(?:(?:/|a|an|per)\s*(h|hour|d|day|w|week))?\s*")
+HOURS = {"h": 1.0, "d": 24.0, "w": 168.0}
 Budget = Annotated[float, BeforeValidator(_per_hour)]
 """False alarms an hour."""
-HOURS = {"h": 1.0, "d": 24.0, "w": 168.0}
 
 
 def id_from(text: str) -> str:
