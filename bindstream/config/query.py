@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, field_validator,
 from pydantic_core import PydanticCustomError
 
 from bindstream.config.section import Section
+from bindstream.negation import meant
 from bindstream.records import ModalityName
 
 NAME = r"^[a-z0-9_-]+$"
@@ -84,6 +85,11 @@ class QueryConfig(Section):
     negatives: Phrases = Field(
         default=(), description="what it is not: sounds or sights it is easily mistaken for"
     )
+    literal: bool = Field(
+        default=False,
+        description="take 'no', 'not' and 'without' as words like any other, as in 'a no entry "
+        "sign'; else what they deny is held against the query",
+    )
     streams: Names | None = Field(default=None, description="only these streams; all if left out")
     modalities: Sensors | None = Field(
         default=None, description="only streams of these modalities; all if left out"
@@ -153,6 +159,34 @@ class QueryConfig(Section):
                 "not_a_sensor", "text is what queries are made of, no stream has it"
             )
         return modalities
+
+    @model_validator(mode="after")
+    def _no_mere_absence(self) -> QueryConfig:
+        for phrase in self.text if self.taught is None and not self.literal else ():
+            if meant(phrase) is None:
+                raise PydanticCustomError(
+                    "absence",
+                    "{phrase} says what is not there, which no sensor shows: say what is seen or "
+                    "heard instead ('an empty room'), or 'THIS without THAT'; literal: true takes "
+                    "the words as they are",
+                    {"phrase": repr(phrase)},
+                )
+        return self
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """The phrasings whose vectors are watched for: less what they deny."""
+        if self.literal:
+            return self.text
+        return tuple(dict.fromkeys(found.said for phrase in self.text if (found := meant(phrase))))
+
+    @property
+    def held_against(self) -> tuple[str, ...]:
+        """The negatives, and what the phrasings deny."""
+        if self.literal:
+            return self.negatives
+        denied = [found.denied for phrase in self.text if (found := meant(phrase))]
+        return tuple(dict.fromkeys((*self.negatives, *filter(None, denied))))
 
     @model_validator(mode="after")
     def _words_or_examples(self) -> QueryConfig:
