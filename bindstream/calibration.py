@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Values = NDArray[np.float64]
+Values = NDArray[np.float32]
 
 MAD_TO_SIGMA = 1.4826
 """Makes the median absolute deviation estimate the standard deviation of normal data:
@@ -46,15 +46,15 @@ class Backgrounds:
     """
 
     def __init__(self, off: Values) -> None:
-        self._off = np.asarray(off, np.float64)
+        self._off = np.asarray(off, np.float32)
         q = len(self._off)
         self._ring = np.full((MEMORY, q), np.nan, np.float32)
         self._at = 0  # rows written so far, of which the ring holds the last
         self._repeats = 0
         self._next = 1  # rows after which levels are taken anew
         self._turn = q  # the line whose level is taken next
-        self._median = np.full(q, np.nan)
-        self._sigma = np.full(q, np.nan)
+        self._median = np.full(q, np.nan, np.float32)
+        self._sigma = np.full(q, np.nan, np.float32)
         self._events: dict[int, list[float]] = {}
 
     def __len__(self) -> int:
@@ -94,7 +94,7 @@ class Backgrounds:
 
     def z(self, values: Values) -> Values:
         """z of values (…, q) against the background as it is; NaN while still warming up."""
-        return np.asarray((values - self._median) / self._sigma)
+        return np.asarray((values - self._median) / self._sigma, np.float32)
 
     def push(self, values: Values, *, repeated: bool = False) -> Values:
         """z of one window's values (q,) against the background before it; then learns them.
@@ -120,7 +120,7 @@ class Backgrounds:
 
     def push_all(self, values: Values) -> Values:
         """z of many computed windows' values (n, q), oldest first: as `push` one after another."""
-        found, start = np.empty(values.shape), 0
+        found, start = np.empty(values.shape, np.float32), 0
         while start < len(values):
             part = values[start : start + max(self._next - self._at, 1)]
             z = self.z(part)
@@ -169,7 +169,7 @@ class Backgrounds:
         rows = max(min(self._at, MEMORY), 1)
         lines = slice(self._turn, self._turn + max(AT_ONCE // rows, 1))
         self._turn = lines.stop
-        held = self._ring[:rows, lines].astype(np.float64)
+        held = self._ring[:rows, lines]
         count = np.isfinite(held).sum(0)
         known = (count >= 1) & (count + self._repeats >= WARM_UP)
         # A line that is in an event most of the time keeps the level it has.
@@ -177,8 +177,8 @@ class Backgrounds:
         if not known.any():
             return
         median = _medians(held, count)
-        sigma = MAD_TO_SIGMA * _medians(np.abs(held - median), count)
-        least = np.where(count >= WARM_UP, SIGMA_LEAST, SIGMA_UNKNOWN)
+        sigma = np.float32(MAD_TO_SIGMA) * _medians(np.abs(held - median), count)
+        least = np.where(count >= WARM_UP, SIGMA_LEAST, SIGMA_UNKNOWN).astype(np.float32)
         self._median[lines] = np.where(known, median, self._median[lines])
         self._sigma[lines] = np.where(known, np.maximum(sigma, least), self._sigma[lines])
 

@@ -6,8 +6,9 @@ a moment ago, are looked at one by one.
 
 from __future__ import annotations
 
+import heapq
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -20,7 +21,7 @@ from bindstream.budget.promise import Promise, promise
 from bindstream.budget.tail import FEWEST
 from bindstream.calibration import Backgrounds, Values
 from bindstream.config import QueryConfig
-from bindstream.matcher import Matcher, Query, Vectors, shares
+from bindstream.matcher import Matcher, Query, shares
 from bindstream.records import Alert, Embedding, Score
 from bindstream.rules import Level, Rule, level_of
 
@@ -30,6 +31,9 @@ GROWTH = 1.1
 """A level is drawn anew once the background is longer by a tenth."""
 MOST_REFIT = 3600
 """And after so many windows at the latest."""
+RESTS = 180
+"""Between two levels as many windows go by as were heard, divided by this: whatever the number of
+queries, drawing levels takes about a millisecond a window."""
 TOGETHER = 256
 """New queries that learn what was heard side by side."""
 
@@ -88,21 +92,24 @@ class Lines:
     """Every query that watches one stream. Reads no clock.
 
     Args:
-        background: text vectors (n, dim) of the phrases that its modality is contrasted with.
+        matchers: gives the matcher of some queries, against this modality's background; streams of
+            the same queries share one.
+        dim: length of the stream's vectors.
     """
 
-    def __init__(self, background: Vectors) -> None:
-        self._phrases = background
+    def __init__(self, matchers: Callable[[tuple[Query, ...]], Matcher], dim: int) -> None:
+        self._matchers = matchers
         self._queries: tuple[Query, ...] = ()
         self._new: list[Query] = []
-        self._matcher: Matcher | None = None
-        self._heard = Heard(background.shape[1])
-        self._backgrounds = Backgrounds(np.zeros(0))
+        self.matcher: Matcher | None = None
+        self._heard = Heard(dim)
+        self._backgrounds = Backgrounds(np.zeros(0, np.float32))
         self._on = np.zeros(0)
         self._share = np.zeros(0)
         self._at: dict[str, int] = {}
         self.levels: dict[str, Level] = {}
-        self._refits: dict[str, int] = {}
+        self._refits: list[tuple[int, str]] = []
+        self._rested = 0
         self._rules: dict[str, Rule] = {}
         self._computed = -1
 
@@ -122,55 +129,58 @@ class Lines:
         if query_id in self._at:
             self._backgrounds.drop(self._at[query_id])
             self._arrange([q for q in self._queries if q.config.id != query_id])
-            for of_query in (self.levels, self._refits):
-                of_query.pop(query_id, None)
+            del self.levels[query_id]
+            self._refits = [(due, name) for due, name in self._refits if name != query_id]
+            heapq.heapify(self._refits)
         rule = self._rules.pop(query_id, None)
         return rule.flush() if rule else []
 
     def _arrange(self, queries: Sequence[Query]) -> None:
         self._queries = tuple(queries)
         self._at = {query.config.id: line for line, query in enumerate(queries)}
-        self._matcher = Matcher(queries, self._phrases) if queries else None
-        self._gather()
+        self.matcher = self._matchers(self._queries) if queries else None
+        levels = [self.levels[q.config.id] for q in queries]
+        self._on = np.array([level.on for level in levels], np.float32)
+        self._share = np.array([level.share for level in levels], np.float32)
 
-    def _gather(self) -> None:
-        """The levels as arrays."""
-        levels = [self.levels[q.config.id] for q in self._queries]
-        self._on = np.array([level.on for level in levels])
-        self._share = np.array([level.share for level in levels])
-
-    def _take_new(self) -> None:
+    def begin(self) -> None:
         """Queries that came since the last window learn, and are watched for from now on."""
+        if not self._new:
+            return
         new, self._new = self._new, []
         for start in range(0, len(new), TOGETHER):
             some = new[start : start + TOGETHER]
             lines = Backgrounds(np.array([q.config.off for q in some]))
             z = self._learned(some, lines)
             for line, query in enumerate(some):
-                self.levels[query.config.id] = level_of(query.config)
-                self._refits[query.config.id] = FIRST_REFIT
                 if len(self._heard) >= FIRST_REFIT:
                     self._refit(query, z[:, line])
+                else:
+                    self.levels[query.config.id] = level_of(query.config)
+                    heapq.heappush(self._refits, (FIRST_REFIT, query.config.id))
             self._backgrounds.join(lines)
         self._arrange([*self._queries, *new])
 
     def _learned(self, queries: Sequence[Query], lines: Backgrounds) -> Values:
         """z of queries for all that was heard, (n, q), which `lines` learn."""
-        matcher = Matcher(queries, self._phrases)
+        matcher = self._matchers(tuple(queries))
         found = [lines.push_all(matcher.push(piece)[1]) for piece in self._heard.vectors()]
-        return np.concatenate([np.zeros((0, len(queries))), *found])
+        return np.concatenate([np.zeros((0, len(queries)), np.float32), *found])
 
-    def push(self, embedding: Embedding) -> tuple[Sequence[Score], list[Alert]]:
-        """A window's score for each query, and the alerts it started or ended."""
-        if self._new:
-            self._take_new()
+    def push(
+        self, embedding: Embedding, cosines: Values, values: Values
+    ) -> tuple[Sequence[Score], list[Alert]]:
+        """A window's score for each query, and the alerts it started or ended.
+
+        Args:
+            cosines, values: (q,), what `matcher` makes of the window, since `begin`.
+        """
         repeated = self._is_repeated(embedding)
         taken = self._heard.push(embedding, repeated=repeated)
-        if self._matcher is None:
+        if self.matcher is None:
             return [], []
-        cosines, values = (found[0] for found in self._matcher.push(embedding.vector[None]))
         z = self._backgrounds.push(values, repeated=repeated)
-        likely = np.where(self._matcher.has_contrast, shares(values), 1.0)
+        likely = np.where(self.matcher.has_contrast, shares(values), np.float32(1))
         scores = Scores(embedding, self._queries, cosines, values, z, likely)
         alerts = self._judge(scores, (z >= self._on) & (likely >= self._share))
         if taken:
@@ -197,23 +207,29 @@ class Lines:
         return alerts
 
     def _refit_one(self) -> None:
-        """The level of one query that is due: never more than one a window."""
-        length = len(self._heard)
-        due = next((q for q in self._queries if self._refits[q.config.id] <= length), None)
-        if due is not None:
-            line = Backgrounds(np.array([due.config.off]))
-            self._refit(due, self._learned([due], line)[:, 0])
-            self._gather()
+        """The level of one query that is due, if there was enough rest."""
+        self._rested += 1
+        has_rested = self._rested * RESTS >= len(self._heard)
+        if not (has_rested and self._refits and self._refits[0][0] <= self._heard.total):
+            return
+        self._rested = 0
+        line = self._at[heapq.heappop(self._refits)[1]]
+        query = self._queries[line]
+        learned = Backgrounds(np.array([query.config.off]))
+        level = self._refit(query, self._learned([query], learned)[:, 0])
+        self._on[line], self._share[line] = level.on, level.share
 
-    def _refit(self, query: Query, z: Values) -> None:
+    def _refit(self, query: Query, z: Values) -> Level:
         """Draws a query's level from its z (n,) of all that was heard."""
         starts, ends = self._heard.times()
         known = np.isfinite(z)  # not so in the warm-up
-        series = Series(z[known], starts[known], ends[known])
+        series = Series(z[known].astype(np.float64), starts[known], ends[known])
         made = promise(series, shape_of(query.config), query.config.budget)
-        length = len(self._heard)
-        self._refits[query.config.id] = min(math.ceil(length * GROWTH), length + MOST_REFIT)
-        self.levels[query.config.id] = _level(query.config, made)
+        total, name = self._heard.total, query.config.id
+        due = min(math.ceil(total * GROWTH), total + MOST_REFIT)
+        heapq.heappush(self._refits, (due, name))
+        level = self.levels[name] = _level(query.config, made)
+        return level
 
     def due(self, now_ns: int) -> list[Alert]:
         """Ends events if the stream fell silent."""

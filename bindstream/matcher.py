@@ -31,10 +31,10 @@ with (arXiv 2305.05665, table 9)."""
 SAME_MEANING = 0.8
 """A background phrase whose text vector is this close to the query's says the same: no contrast."""
 Vectors = NDArray[np.float32]
-Values = NDArray[np.float64]
+Values = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Query:
     """A query with its vectors: `positive` (dim,), `negatives` (n, dim), all unit length.
 
@@ -74,14 +74,21 @@ class Matcher:
         taught = np.array([q.level is not None for q in queries])
         same = positive @ background.T >= SAME_MEANING
         self._positive, self._background = positive, background.astype(np.float32)
-        self._level = np.array([q.level or 0.0 for q in queries])
-        self._kin = np.flatnonzero(same.any(1))
-        self._kept = (~same[self._kin]).astype(np.float32)
+        self._level = np.array([q.level or 0.0 for q in queries], np.float32)
         self._negatives = np.concatenate(negatives)
         counts = np.array([len(n) for n in negatives])
-        self._warned = np.flatnonzero(counts)
-        self._firsts = np.concatenate(([0], np.cumsum(counts)))[self._warned]
         self._contrasted = ~taught & ((~same).any(1) | (counts > 0))
+        # Queries with a contrast of their own: some phrases mean the same, or there are negatives.
+        special = self._contrasted & (same.any(1) | (counts > 0))
+        self._own = np.flatnonzero(special)
+        plain = self._contrasted & ~special
+        self._plain: slice | NDArray[np.intp] = (
+            slice(None) if plain.all() else np.flatnonzero(plain)
+        )
+        self._kin = np.flatnonzero(same[self._own].any(1))
+        self._kept = (~same[self._own][self._kin]).astype(np.float32)
+        self._warned = np.flatnonzero(counts[self._own])
+        self._firsts = np.concatenate(([0], np.cumsum(counts)))[self._own][self._warned]
 
     @property
     def has_contrast(self) -> NDArray[np.bool_]:
@@ -93,25 +100,29 @@ class Matcher:
 
         A value is the cosine less its contrast; the cosine itself where there is none.
         """
-        cosines = (vectors @ self._positive.T).astype(np.float64)
+        cosines = vectors @ self._positive.T
         values = cosines - self._level
-        if self._contrasted.any():
-            values -= np.where(self._contrasted, self._soft_maxima(vectors), 0.0)
-        return cosines, values
-
-    def _soft_maxima(self, vectors: Vectors) -> Values:
-        """T·log Σ exp(cosine / T) over each contrast, (n, q); anything where there is none."""
-        phrases = (vectors @ self._background.T) / np.float32(CONTRAST_TEMPERATURE)
-        negatives = (vectors @ self._negatives.T) / np.float32(CONTRAST_TEMPERATURE)
+        if not self._contrasted.any():
+            return cosines, values
+        phrases = (vectors @ self._background.T) / CONTRAST_TEMPERATURE
+        negatives = (vectors @ self._negatives.T) / CONTRAST_TEMPERATURE
         top = np.concatenate((phrases, negatives), axis=1).max(1, keepdims=True)
         phrases, negatives = np.exp(phrases - top), np.exp(negatives - top)
-        shape = (len(vectors), len(self._level))
-        sums = np.broadcast_to(phrases.sum(1, keepdims=True), shape).astype(np.float64)
+        whole = phrases.sum(1, keepdims=True)
+        # Most have the phrases alone, and all of them: the same contrast.
+        values[:, self._plain] -= _contrast(top, whole)
+        sums = np.repeat(whole, len(self._own), axis=1)
         sums[:, self._kin] = phrases @ self._kept.T
         if len(self._warned):
             sums[:, self._warned] += np.add.reduceat(negatives, self._firsts, axis=1)
-        least = np.finfo(np.float32).tiny  # further below the top than single precision goes
-        return np.asarray(CONTRAST_TEMPERATURE * (top + np.log(np.maximum(sums, least))))
+        values[:, self._own] -= _contrast(top, sums)
+        return cosines, values
+
+
+def _contrast(top: Values, sums: Values) -> Values:
+    """T·log Σ exp(cosine / T), of sums that were divided by exp(top)."""
+    least = np.finfo(np.float32).tiny  # further below the top than single precision goes
+    return np.asarray(CONTRAST_TEMPERATURE * (top + np.log(np.maximum(sums, least))))
 
 
 def shares(values: Values) -> Values:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from weakref import WeakValueDictionary
 
 import numpy as np
 
+from bindstream.calibration import Values
 from bindstream.lines import Lines
-from bindstream.matcher import Query, Vectors
+from bindstream.matcher import Matcher, Query, Vectors
 from bindstream.records import Alert, Embedding, ModalityName, Score
 from bindstream.rules import Level
 
@@ -24,7 +28,9 @@ class Watch:
     def __init__(self, background: Mapping[ModalityName, Vectors]) -> None:
         self._background = background
         self._queries: dict[str, Query] = {}
+        self._models: Counter[str] = Counter()
         self._streams: dict[tuple[str, ModalityName, str], Lines] = {}
+        self._matchers: WeakValueDictionary[Hashable, Matcher] = WeakValueDictionary()
         self.refused = 0
 
     @property
@@ -36,6 +42,7 @@ class Watch:
         what streams gave until now is forgotten."""
         self._background = background
         self._streams.clear()
+        self._matchers.clear()
 
     def put(self, query: Query) -> list[Alert]:
         """Add a query, or replace the one of the same id, whose events end.
@@ -44,6 +51,7 @@ class Watch:
         """
         ended = self.remove(query.config.id)
         self._queries[query.config.id] = query
+        self._models[query.model] += 1
         for (stream, modality, model), lines in self._streams.items():
             if query.model == model and query.watches(stream, modality):
                 lines.put(query)
@@ -51,28 +59,58 @@ class Watch:
 
     def remove(self, query_id: str) -> list[Alert]:
         """Stop watching for a query; ends its events. Unknown ids are left alone."""
-        self._queries.pop(query_id, None)
+        if (query := self._queries.pop(query_id, None)) is not None:
+            self._models[query.model] -= 1
         return [alert for lines in self._streams.values() for alert in lines.remove(query_id)]
 
     def push(self, embedding: Embedding) -> tuple[Sequence[Score], list[Alert]]:
         """Scores of a window against each query that watches its stream, and alerts."""
-        lines = self._lines(embedding)
-        self.refused += any(
-            q.model != embedding.model and q.watches(embedding.stream, embedding.modality)
-            for q in self._queries.values()
-        )
-        return lines.push(embedding)
+        return self.push_all([embedding])[0]
+
+    def push_all(
+        self, embeddings: Sequence[Embedding]
+    ) -> list[tuple[Sequence[Score], list[Alert]]]:
+        """As `push` one after another; streams of the same queries are scored in one go."""
+        places = [self._lines(embedding) for embedding in embeddings]
+        for lines in places:
+            lines.begin()
+        together: dict[Matcher | None, list[int]] = defaultdict(list)
+        for at, lines in enumerate(places):
+            together[lines.matcher].append(at)
+        scored: dict[int, tuple[Values, Values]] = {}
+        for matcher, group in together.items():
+            if matcher is not None:
+                found = matcher.push(np.stack([embeddings[at].vector for at in group]))
+                scored.update(zip(group, zip(*found, strict=True), strict=True))
+        nothing = np.zeros(0, np.float32)
+        return [
+            lines.push(embedding, *scored.get(at, (nothing, nothing)))
+            for at, (lines, embedding) in enumerate(zip(places, embeddings, strict=True))
+        ]
 
     def _lines(self, embedding: Embedding) -> Lines:
         key = (embedding.stream, embedding.modality, embedding.model)
         if key not in self._streams:
-            nothing = np.zeros((0, len(embedding.vector)), np.float32)
-            lines = Lines(self._background.get(embedding.modality, nothing))
+            matchers = functools.partial(self._matcher, embedding.modality, len(embedding.vector))
+            lines = Lines(matchers, len(embedding.vector))
             for query in self._queries.values():
                 if query.model == embedding.model and query.watches(*key[:2]):
                     lines.put(query)
             self._streams[key] = lines
+        others = self._models.total() - self._models[embedding.model]
+        self.refused += others > 0 and any(
+            q.model != embedding.model and q.watches(*key[:2]) for q in self._queries.values()
+        )
         return self._streams[key]
+
+    def _matcher(self, modality: ModalityName, dim: int, queries: tuple[Query, ...]) -> Matcher:
+        """The matcher of these queries, which streams share that watch for the same."""
+        key = (modality, queries)
+        if (matcher := self._matchers.get(key)) is None:
+            nothing = np.zeros((0, dim), np.float32)
+            matcher = Matcher(queries, self._background.get(modality, nothing))
+            self._matchers[key] = matcher
+        return matcher
 
     def due(self, now_ns: int) -> list[Alert]:
         """Ends events of streams that fell silent."""

@@ -18,7 +18,7 @@ CHUNK = 4096
 
 
 class Heard:
-    """The last computed vectors of one stream, oldest first, as float16.
+    """The last computed vectors of one stream, oldest first, as float16; `total` counts all ever.
 
     A window for which an earlier vector stands prolongs that one: the time was observed, and its
     score counts once.
@@ -29,6 +29,7 @@ class Heard:
         self._vectors = np.zeros((FIRST, dim), np.float16)
         self._times = np.zeros((FIRST, 2), np.int64)
         self._first, self._count = 0, 0
+        self.total = 0
 
     def __len__(self) -> int:
         return self._count
@@ -53,6 +54,7 @@ class Heard:
         self._vectors[place] = embedding.vector
         self._times[place] = embedding.start_ns, embedding.end_ns
         self._count += 1
+        self.total += 1
         return True
 
     def _place(self, index: int) -> int:
