@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from socket import create_connection
 from typing import Any
 
 import msgspec
@@ -24,6 +25,8 @@ from bindstream.keys import ClientKeys, server_keys
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
+
+_IS_IT_UP = "Is `bindstream run` up, with this control address and these keys?"
 
 
 class ControlServer:
@@ -90,11 +93,12 @@ class ControlServer:
 def ask(
     address: str, request: Request, *, timeout_s: float = 10, keys: ClientKeys | None = None
 ) -> Answer:
-    """Ask a running pipeline. Blocks for up to `timeout_s`.
+    """Ask a running pipeline. Blocks for up to `timeout_s`, where nothing listens for no time.
 
     Raises:
         BusError: nobody answers there, or the answer is an error.
     """
+    _knock(address, timeout_s)
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.REQ)
     try:
         make_client(socket, keys)
@@ -104,7 +108,7 @@ def ask(
             raise BusError(
                 f"no answer within {timeout_s:g} s.",
                 where=address,
-                fix="Is `bindstream run` up, with this control address and these keys?",
+                fix=_IS_IT_UP,
             )
         answer = msgspec.msgpack.decode(socket.recv(), type=Answer)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -118,3 +122,17 @@ def ask(
     if "error" in answer:
         raise BusError(str(answer["error"]))
     return answer
+
+
+def _knock(address: str, timeout_s: float) -> None:
+    """Say at once that nothing listens there: ZeroMQ itself would try again until time is up."""
+    scheme, _, place = address.partition("://")
+    host, _, port = place.rpartition(":")
+    if scheme != "tcp" or not port.isdecimal() or int(port) > 65535:
+        return
+    try:
+        create_connection((host.strip("[]"), int(port)), timeout=timeout_s).close()
+    except ConnectionRefusedError:
+        raise BusError("nothing listens there.", where=address, fix=_IS_IT_UP) from None
+    except OSError:
+        pass  # whatever else it is, the question itself will tell

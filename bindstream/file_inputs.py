@@ -26,6 +26,12 @@ from bindstream.windows import Windower
 
 Inputs = NDArray[np.float32]
 
+SOUNDS = (
+    ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".m4a", ".aac",
+)  # fmt: skip
+VIDEOS = (".mp4", ".m4v", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mpeg")
+"""Suffixes of files that hold sound alone, and of those that hold pictures too."""
+
 _KIND_OF: dict[ModalityName, str] = {"vision": "camera", "thermal": "thermal", "depth": "depth"}
 """Which kind of source reads a modality's files, where its name is not the modality's own."""
 

@@ -15,7 +15,7 @@ from typing import Any
 import ray
 
 from bindstream.config import RayConfig
-from bindstream.errors import ConfigError
+from bindstream.errors import BindstreamError, ConfigError
 
 HEALTH: dict[str, Any] = {
     # A dead node is noticed after about 2.5 s instead of 16 s.
@@ -35,6 +35,7 @@ def start_ray(config: RayConfig) -> None:
     """Start a Ray of our own on loopback, or join the cluster at `config.address`.
 
     Raises:
+        BindstreamError: a Ray of our own does not come up.
         ConfigError: the cluster does not answer.
     """
     if ray.is_initialized():
@@ -45,17 +46,29 @@ def start_ray(config: RayConfig) -> None:
         if config.address is not None:
             _join(config.address)
             return
+        _own(config.object_store_mb * 2**20)
+
+
+def _own(object_store_bytes: int) -> None:
+    try:
         ray.init(
             address="local",
             num_cpus=max(os.cpu_count() or 1, 1),
             num_gpus=1 if TEGRA.exists() else None,
             include_dashboard=False,
-            object_store_memory=config.object_store_mb * 2**20,
+            object_store_memory=object_store_bytes,
             log_to_driver=False,
             logging_level=logging.WARNING,
             _node_ip_address="127.0.0.1",
             _system_config=HEALTH,
         )
+    except Exception as error:  # Ray raises the bare class where it gave up waiting for itself
+        raise BindstreamError(
+            f"Ray did not start ({error}).",
+            where="ray",
+            fix="It gives itself 30 s, which a machine busy with other work may exceed: try again "
+            "when it is calmer. `bindstream doctor` tries Ray on its own.",
+        ) from error
 
 
 def _join(address: str) -> None:

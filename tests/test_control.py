@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -141,6 +142,14 @@ def test_silence_is_told_in_time_with_the_address_and_what_to_check() -> None:
         ask(f"tcp://127.0.0.1:{port}", {"op": "echo"}, timeout_s=0.2)
     assert time.monotonic() - begun < 2
     silent.close()
+
+
+def test_where_nothing_listens_nobody_is_waited_for() -> None:
+    with socket.socket() as taken:  # bound but not listening: connections are refused
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with pytest.raises(BusError, match=rf"127\.0\.0\.1:{port}: nothing listens.*run"):
+            ask(f"tcp://127.0.0.1:{port}", {"op": "echo"}, timeout_s=600)
 
 
 def test_an_answer_that_is_not_ours_is_refused() -> None:

@@ -98,6 +98,7 @@ def evaluate_model(
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
 ) -> None:
+    from bindstream.config.paths import expanded
     from bindstream.evaluation.protocols import PROTOCOLS, protocol_of
     from bindstream.evaluation.records import Asked
     from bindstream.evaluation.runner import Settings
@@ -116,7 +117,7 @@ def evaluate_model(
         raise ConfigError(f"there is no folder {folder}.", fix="Make it first.")
     protocol = protocol_of(name)
     settings = Settings(templates(said_in), batch, seed, most_broken)
-    asked = Asked(data.expanduser(), _modality(modality, protocol), seed, disparity_scale)
+    asked = Asked(expanded(data), _modality(modality, protocol), seed, disparity_scale)
     choice = {"device": device, "threads": threads, "precision": precision}
     found = _measure(protocol, asked, settings, limit, model, choice)
     for failed in found.result.broken:

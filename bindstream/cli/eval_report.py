@@ -51,6 +51,8 @@ class Measurement:
         here, due = len(self.dataset.classes), self.protocol.classes
         if due and here != due:
             notes.append(f"there are {here} classes to choose from, published with {due}")
+        if here == 1:
+            notes.append("there is one class, which nothing can be mistaken for")
         if self.limit is not None and self.limit < self.listed - self.dataset.absent:
             easier = ", and fewer are easier to search" * (self.dataset.task == "retrieval")
             notes.append(f"{self.limit} items of {self.listed} were drawn{easier}")
@@ -99,7 +101,8 @@ def show_protocols(table: Mapping[str, Protocol], as_json: bool) -> None:
         )
     out.print(shown)
     for protocol in table.values():
-        line = f"{protocol.name}, {protocol.title}: {protocol.layout}. Found at: {protocol.found}."
+        line = f"{protocol.name}, {protocol.title}: {protocol.layout}."
+        line += f" Found at: {protocol.found}." if protocol.found else ""
         out.print(line, markup=False, highlight=False)
         if protocol.approximate:
             line = f"  * approximate: {protocol.approximate}."
@@ -110,7 +113,7 @@ def show(found: Measurement) -> None:
     """The row beside the published one, and what stands behind it."""
     protocol, result, measured = found.protocol, found.result, found.result.measured
     table = Table(box=SIMPLE_HEAD)
-    for heading in ("dataset", "metric", "n", "this model", "95 % interval", "published", "n"):
+    for heading in ("dataset", "metric", "n", "this\nmodel", "95 %\ninterval", "published", "n"):
         left = heading in ("dataset", "metric")
         table.add_column(heading, justify="left" if left else "right", no_wrap=True)
     for figure in measured.figures:

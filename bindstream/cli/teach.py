@@ -237,18 +237,14 @@ def _rows(learnt: Learnt) -> Iterator[tuple[TaughtFile, float, bool]]:
 
 
 def _show(path: Path, learnt: Learnt, model: Model, config: Path | None) -> None:
+    from bindstream.teaching.doubts import FOUND_SHARE
+
     table = Table("file", "windows", "score", "share", "", box=SIMPLE_HEAD)
     for file, share, example in _rows(learnt):
+        name = escape(Path(file.file).name)
         windows = f"{file.windows}" + (f" (+{file.quiet} quiet)" if file.quiet else "")
         verdict = _verdict(learnt.found(share), example)
-        cells = (
-            escape(Path(file.file).name),
-            windows,
-            f"{file.score:.2f}",
-            f"{share:.0%}",
-            verdict,
-        )
-        table.add_row(*cells)
+        table.add_row(name, windows, f"{file.score:.2f}", f"{share:.0%}", verdict)
     out.print(table)
     taught = learnt.taught
     how = "the examples' mean (a prototype)"
@@ -256,7 +252,10 @@ def _show(path: Path, learnt: Learnt, model: Model, config: Path | None) -> None
         how = f"a ridge, pulled to the examples' mean by {taught.pull:g}"
     if taught.text:
         how += f", and words by {taught.text_weight:.0%}: {', '.join(taught.text)}"
-    scores = f"Scores are by a query made without the file; alerts count from {taught.level:.2f}."
+    scores = (
+        "Scores are by a query made without the file; "
+        f"below {learnt.least_score:.2f} (a share of {FOUND_SHARE:.0%}) there is no alert."
+    )
     if not taught.negatives:
         scores += " What else would be taken for it only --not FILES can tell."
     lines = (

@@ -41,13 +41,21 @@ def missing_paths(section: BaseModel, folder: Path) -> Iterator[tuple[str, Path]
             yield key, path
 
 
+def expanded(path: Path) -> Path:
+    """A path with ~ as a home; a name that only begins so (`~draft.wav`) stays as it is."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
 def _paths(section: BaseModel, folder: Path) -> Iterator[tuple[str, Path]]:
     for key in type(section).model_fields:
         value = getattr(section, key)
         if isinstance(value, Path):
-            yield key, folder.resolve() / value.expanduser()
+            yield key, folder.resolve() / expanded(value)
     if isinstance(section, ModelConfig):
-        path = folder.resolve() / Path(section.name).expanduser()
+        path = folder.resolve() / expanded(Path(section.name))
         if "/" in section.name or (section.name not in installed_models() and path.is_dir()):
             yield "name", path
 

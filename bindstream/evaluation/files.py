@@ -11,11 +11,10 @@ from pathlib import Path
 from bindstream.errors import DataError
 from bindstream.evaluation.records import LayoutError
 from bindstream.features.sound_track import CONTAINERS
+from bindstream.file_inputs import SOUNDS, VIDEOS
 from bindstream.sources.camera import PICTURES
 
-SOUNDS = (".wav", ".flac", ".ogg", ".mp3", ".opus", ".aiff", ".aif")
-VIDEOS = (".mp4", ".m4v", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mpeg")
-WITH_SOUND = (*SOUNDS, *CONTAINERS)
+WITH_SOUND = tuple(dict.fromkeys((*SOUNDS, *CONTAINERS)))
 WITH_PICTURES = (*PICTURES, *VIDEOS)
 
 
@@ -84,14 +83,18 @@ def read_table(file: Path, *columns: str) -> list[dict[str, str]]:
     Raises:
         DataError: the file cannot be read, or lacks one of `columns`.
     """
-    lines = csv.DictReader(io.StringIO(_text(file), newline=""))
+    text = _text(file)
+    try:
+        lines = csv.DictReader(io.StringIO(text, newline=""))
+        rows = [{key: value or "" for key, value in row.items() if key} for row in lines]
+    except csv.Error as error:
+        raise DataError(f"it cannot be read ({error}).", where=str(file)) from error
     if missing := [name for name in columns if name not in (lines.fieldnames or ())]:
         raise DataError(
             f"it has no column {', '.join(missing)} (it has {', '.join(lines.fieldnames or ())}).",
             where=str(file),
             fix=f"Its first line has to name the columns {', '.join(columns)}.",
         )
-    rows = [{key: value or "" for key, value in row.items() if key} for row in lines]
     for number, row in enumerate(rows, 2):
         if empty := [name for name in columns if not row[name].strip()]:
             raise DataError(f"line {number} has no {', '.join(empty)}.", where=str(file))
@@ -105,7 +108,10 @@ def read_rows(file: Path, at_least: int) -> list[list[str]]:
         DataError: the file cannot be read, or a row has fewer columns than `at_least`.
     """
     lines = (line for line in read_lines(file) if not line.startswith("#"))
-    rows = [row for row in csv.reader(lines, skipinitialspace=True) if row]
+    try:
+        rows = [row for row in csv.reader(lines, skipinitialspace=True) if row]
+    except csv.Error as error:
+        raise DataError(f"it cannot be read ({error}).", where=str(file)) from error
     for row in rows:
         if len(row) < at_least:
             raise DataError(f"{row} has fewer than {at_least} columns.", where=str(file))

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from bindstream.errors import ConfigError, DataError
 from bindstream.evaluation.files import (
-    SOUNDS,
-    VIDEOS,
     WITH_PICTURES,
     WITH_SOUND,
     as_classes,
@@ -15,6 +13,7 @@ from bindstream.evaluation.files import (
     read_table,
 )
 from bindstream.evaluation.records import Asked, Dataset, Item, LayoutError
+from bindstream.file_inputs import SOUNDS, VIDEOS
 from bindstream.records import ModalityName
 from bindstream.sources.camera import PICTURES
 from bindstream.sources.raw16 import PICTURES_16
@@ -58,7 +57,9 @@ def read_csv(asked: Asked) -> Dataset:
     if not asked.path.is_file():
         raise LayoutError("there is no such list.", where=str(asked.path))
     rows = read_table(asked.path, "file")
-    columns = [name for name in ("label", "text") if rows and name in rows[0]]
+    if not rows:
+        raise LayoutError("it lists no file.", where=str(asked.path))
+    columns = [name for name in ("label", "text") if name in rows[0]]
     if len(columns) != 1:
         raise LayoutError(
             "it needs a column label or a column text, and not both.", where=str(asked.path)

@@ -114,11 +114,15 @@ def wilson(hits: int, n: int) -> Interval:
 def bootstrap_share(hits: Hits, sources: NDArray[np.int64], seed: int) -> Interval:
     """The interval of a share whose items come in groups: whole sources are drawn again.
 
+    (0, 1) of a single source, which says nothing of others.
+
     Args:
         hits: (n,) bool.
         sources: (n,) which source each is of, counted from 0.
     """
     groups = int(sources.max()) + 1
+    if groups == 1:
+        return Interval(0.0, 1.0)
     found = np.bincount(sources, hits, groups)
     sizes = np.bincount(sources, minlength=groups)
     rng = np.random.default_rng(seed)
@@ -130,10 +134,12 @@ def bootstrap_share(hits: Hits, sources: NDArray[np.int64], seed: int) -> Interv
 
 
 def bootstrap_map(scores: Scores, truth: Hits, sources: NDArray[np.int64], seed: int) -> Interval:
-    """The interval of a mean average precision: whole sources are drawn again. Takes minutes for
-    tens of thousands of items by hundreds of classes."""
-    order, ranked = _ranked(scores, truth)
+    """The interval of a mean average precision, as `bootstrap_share`. Takes minutes for tens of
+    thousands of items by hundreds of classes."""
     groups = int(sources.max()) + 1
+    if groups == 1:
+        return Interval(0.0, 1.0)
+    order, ranked = _ranked(scores, truth)
     rng = np.random.default_rng(seed)
     values = []
     for _ in range(RESAMPLES_MAP):

@@ -198,25 +198,25 @@ PROTOCOLS: dict[str, Protocol] = {
         ),
         Protocol(
             "folder",
-            "your own, by folder",
+            "your own",
             "by the files",
             "top-1",
             0,
             {},
             "a folder for each class, named as it is said, with its files",
-            "your own recordings",
+            "",
             read_folder,
         ),
         Protocol(
             "csv",
-            "your own, by list",
+            "your own",
             "by the files",
             "top-1 or R@1, R@10",
             0,
             {},
             "a CSV with the columns file and label (or file and text) and, where files come from "
             "one recording, source",
-            "your own recordings",
+            "",
             read_csv,
         ),
     )
@@ -248,9 +248,10 @@ def read_dataset(protocol: Protocol, asked: Asked) -> Dataset:
     try:
         return protocol.read(asked)
     except LayoutError as error:
+        of = f"The dataset {protocol.title}" if protocol.found else "What is your own"
+        found = f" Found at: {protocol.found}." if protocol.found else ""
         raise DataError(
             error.what,
             where=error.where,
-            fix=f"The dataset {protocol.title} is laid out as: {protocol.layout}. "
-            f"Found at: {protocol.found}.",
+            fix=f"{of} is laid out as: {protocol.layout}.{found}",
         ) from error

@@ -98,7 +98,7 @@ class Protocol:
         n: how many items the published figures are over; 0 if there are none.
         published: percent by metric, of imagebind_huge (arXiv 2305.05665, tables 2 to 4).
         layout: what the folder should hold.
-        found: where the dataset is found.
+        found: where the dataset is found; "" if it is the user's own.
         approximate: why figures cannot be compared exactly; "" if they can.
         classes: how many there are to choose from; 0 where it is open.
     """

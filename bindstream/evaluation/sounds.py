@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bindstream.evaluation.files import (
-    SOUNDS,
     WITH_SOUND,
     Shelf,
     as_classes,
@@ -19,7 +18,7 @@ from bindstream.evaluation.files import (
 from bindstream.evaluation.records import Asked, Dataset, Item, LayoutError, Task
 from bindstream.features.views import sound_views
 from bindstream.features.whole import read_channels
-from bindstream.file_inputs import Inputs
+from bindstream.file_inputs import SOUNDS, Inputs
 from bindstream.records import ModalityName
 
 CLIP_S = 10  # of VGGSound and AudioCaps, as of AudioSet

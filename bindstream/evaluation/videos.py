@@ -7,7 +7,6 @@ from pathlib import Path
 
 from bindstream.errors import DataError
 from bindstream.evaluation.files import (
-    VIDEOS,
     Shelf,
     find,
     number,
@@ -16,6 +15,7 @@ from bindstream.evaluation.files import (
     read_table,
 )
 from bindstream.evaluation.records import Asked, Dataset, Item, LayoutError
+from bindstream.file_inputs import VIDEOS
 
 AUDIO_SHARE = 0.05  # of the score of picture and sound together, in the published figure
 

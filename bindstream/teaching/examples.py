@@ -15,7 +15,7 @@ from bindstream.embed_files import FileError, embed_inputs
 from bindstream.embedding import Encoder
 from bindstream.errors import ConfigError, DataError
 from bindstream.features.audio import MEAN, STD
-from bindstream.file_inputs import Inputs, file_inputs
+from bindstream.file_inputs import SOUNDS, VIDEOS, Inputs, file_inputs
 from bindstream.models.directory import digest
 from bindstream.records import ModalityName
 from bindstream.sources.camera import PICTURES
@@ -31,8 +31,8 @@ LEAST_SPREAD = 0.02
 _PADDING = (np.float32(0) - np.float32(MEAN)) / np.float32(STD)  # what fills up short sounds
 
 _SUFFIXES: dict[ModalityName, tuple[str, ...]] = {
-    "audio": (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".m4a", ".aac"),
-    "vision": (*PICTURES, ".mp4", ".m4v", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mpeg"),
+    "audio": SOUNDS,
+    "vision": (*PICTURES, *VIDEOS),
     "imu": (".csv", ".npz", ".txt"),
 }
 

@@ -20,6 +20,7 @@ the prototype 0.98; of pairs with that kind 0.93 and 0.89, a prototype 0.75.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -67,6 +68,10 @@ class Fit:
         """How likely windows of these scores are to be the query, 0 to 1, by the matcher's rule."""
         shares: Scores = 1 / (1 + np.exp((self.level - scores) / CONTRAST_TEMPERATURE))
         return shares
+
+    def score_of(self, share: float) -> float:
+        """The score that a window of this share, between 0 and 1, has."""
+        return self.level - CONTRAST_TEMPERATURE * math.log(1 / share - 1)
 
 
 def fit(

@@ -62,6 +62,11 @@ class Learnt:
         """Whether a window of this share may raise an alert, where the query states none."""
         return share >= FOUND_SHARE
 
+    @property
+    def least_score(self) -> float:
+        """The score of a window that may just raise an alert."""
+        return self.fit.score_of(FOUND_SHARE)
+
 
 def again(taught: Taught, folder: Path) -> Lesson:
     """The lesson that gave a taught query whose file lies in `folder`.

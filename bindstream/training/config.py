@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from bindstream.config import Problem
+from bindstream.config.paths import expanded
 from bindstream.config.section import Section
 from bindstream.config.yaml_text import Where, YamlError, parse
 from bindstream.errors import ConfigError, ModelError
@@ -237,7 +238,7 @@ def _shorten(data: dict[str, Any], minutes: float) -> None:
 
 def _resolved(config: TrainConfig, folder: Path) -> TrainConfig:
     def absolute(path: Path) -> Path:
-        return folder / path.expanduser()
+        return folder / expanded(path)
 
     base = config.base
     if "/" in base or (base not in installed_models() and (folder / base / CARD).is_file()):

@@ -33,7 +33,7 @@ class Curve:
     def __init__(
         self, path: Path, title: str, *, resume: bool, chance: Mapping[str, float] | None = None
     ) -> None:
-        _figure_class()
+        figure_class()
         self.path, self.picture = path, path.with_suffix(".png")
         self._title, self._chance = title, chance or {}
         self._rows = _stored(path) if resume else []
@@ -64,7 +64,7 @@ class Curve:
         """Write the picture; nothing if there is nothing to show."""
         if not self._rows:
             return
-        figure = _figure_class()(figsize=(8, 9), layout="constrained")
+        figure = figure_class()(figsize=(8, 9), layout="constrained")
         loss, shares, rate = figure.subplots(3, 1, sharex=True)
         self._line(loss, "loss", "training")
         self._line(loss, "held_out_loss", "held out")
@@ -134,7 +134,12 @@ def _unwritten(path: Path, error: OSError) -> DataError:
     )
 
 
-def _figure_class() -> Any:
+def figure_class() -> Any:
+    """What curves are drawn by.
+
+    Raises:
+        MissingPackageError: matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure  # draws PNG by Agg, without a display
     except ImportError as error:

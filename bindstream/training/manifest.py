@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Literal
 
 from bindstream.config import Problem
+from bindstream.config.paths import expanded
 from bindstream.modalities import SENSORS
 from bindstream.records import ModalityName
 
@@ -201,7 +202,7 @@ class _RowReader:
         if not self._cell(column):
             self._add(column, None, "is empty", "Name a file.")
             return None
-        return self._manifest.parent / Path(self._cell(column)).expanduser()
+        return self._manifest.parent / expanded(Path(self._cell(column)))
 
     def _modality(self, column: str) -> ModalityName | None:
         said = self._cell(column)

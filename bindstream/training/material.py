@@ -131,12 +131,17 @@ class Material:
 
 
 def prepare(
-    material: Material, pairs: Sequence[Pair], anchors: Sequence[Mapping[int, int]], tell: Tell
+    material: Material,
+    pairs: Sequence[Pair],
+    anchors: Sequence[Mapping[int, int]],
+    tell: Tell,
+    filled: int = 0,
 ) -> None:
     """Cuts all windows of `pairs`; what is wrong goes to `material.problems`. Blocks.
 
     Args:
         anchors: for each pair the anchor of each of its windows; windows without one are left out.
+        filled: bytes that windows of other towers fill.
 
     Raises:
         DataError: windows fill this machine's memory.
@@ -155,7 +160,7 @@ def prepare(
             row = pairs[places[0]].row
             what = f"{file} cannot be used: {fault(error)}"
             material.problems.append(Problem(str(row.manifest), row.line, "file", None, what))
-        _check_memory(material)
+        _check_memory(material, filled)
         tell(f"windows of {material.modality}", done, len(files))
     material.sources = len({pair.group for pair in pairs if not pair.held_out})
 
@@ -217,11 +222,12 @@ def _peak(window: NDArray[np.float32]) -> float:
     return float(loudness(mel).max())
 
 
-def _check_memory(material: Material) -> None:
+def _check_memory(material: Material, filled: int) -> None:
     there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if material.bytes > MEMORY_SHARE * there:
+    filled += material.bytes
+    if filled > MEMORY_SHARE * there:
         raise DataError(
-            f"Windows of {material.modality} fill {material.bytes / 1e9:.1f} GB of this machine's "
-            f"{there / 1e9:.1f} GB of memory.",
+            f"Windows up to those of {material.modality} fill {filled / 1e9:.1f} GB of this "
+            f"machine's {there / 1e9:.1f} GB of memory.",
             fix="Train on shorter intervals (start_s, end_s) or on fewer rows.",
         )

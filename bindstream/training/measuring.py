@@ -13,6 +13,7 @@ from bindstream.models.imagebind import Tower
 from bindstream.training.anchors import Anchor, Vectors
 from bindstream.training.loss import contrastive_loss
 from bindstream.training.material import HeldOut
+from bindstream.training.recipe import Recipe
 
 BATCH = 32  # windows at a time
 FIGURES = ("held_out_loss", "r1", "r5", "mrr", "top1")
@@ -37,10 +38,8 @@ class _Gallery:
 class Measuring:
     """Measures towers on the same held-out windows. `chance` is what guessing gives."""
 
-    def __init__(
-        self, held_out: HeldOut, anchors: Sequence[Anchor], temperature: float, batch: int
-    ) -> None:
-        self._held_out, self._temperature, self._batch = held_out, temperature, batch
+    def __init__(self, held_out: HeldOut, anchors: Sequence[Anchor], recipe: Recipe) -> None:
+        self._held_out, self._recipe = held_out, recipe
         numbers = held_out.anchors
         kinds = np.array([anchors[number].kind for number in numbers])
         self._galleries = [
@@ -74,14 +73,14 @@ class Measuring:
         """The mean over batches as large as those of the training, so that both can be compared."""
         order = np.random.default_rng(0).permutation(len(vectors))
         losses, sizes = [], []
-        for start in range(0, len(order), self._batch):
-            rows = order[start : start + self._batch]
+        for start in range(0, len(order), self._recipe.batch):
+            rows = order[start : start + self._recipe.batch]
             there, wanted = np.unique(self._held_out.anchors[rows], return_inverse=True)
             anchors = torch.from_numpy(np.stack([self._middles[int(n)] for n in there]))
             ignored = torch.zeros(len(rows), len(there), dtype=torch.bool)
             loss = contrastive_loss(
                 vectors[torch.from_numpy(rows)], anchors, torch.from_numpy(wanted), ignored,
-                self._temperature,
+                self._recipe.temperature, self._recipe.back,
             )  # fmt: skip
             losses.append(loss.item())
             sizes.append(len(rows))
@@ -119,7 +118,7 @@ def _classes(numbers: NDArray[np.int64], anchors: Sequence[Anchor]) -> _Gallery 
 
 def _ranks(vectors: Vectors, gallery: _Gallery) -> NDArray[np.int64]:
     """The rank from 1 of what is right; of equals it is the last, so that a tower which answers
-    everything alike finds nothing."""
+    everything alike, or with NaN, finds nothing."""
     cosines = vectors[gallery.rows] @ gallery.vectors.T
     right = cosines[np.arange(len(cosines)), gallery.right]
-    return np.asarray((cosines >= right[:, None]).sum(axis=1))
+    return np.asarray((~(cosines < right[:, None])).sum(axis=1))

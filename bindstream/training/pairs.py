@@ -11,6 +11,7 @@ from pathlib import Path
 from bindstream.config import Problem
 from bindstream.errors import BindstreamError, MissingPackageError
 from bindstream.evaluation.files import spoken
+from bindstream.features.audio import LEAST_SAMPLES, RATE_HZ
 from bindstream.modalities import MODALITIES
 from bindstream.models.directory import ModelSpec
 from bindstream.records import ModalityName
@@ -164,10 +165,11 @@ def _interval_problems(row: Row, lengths: Lengths) -> list[Problem]:
     if row.end_s is not None and length != STILL_S and row.end_s > length + EDGE_S:
         return [_problem(row, "end_s", beyond, "Correct the interval.", row.end_s)]
     spans_s = min(row.end_s or STILL_S, length) - row.start_s
-    window_s = MODALITIES[row.modality].window_s
-    # Short sounds are padded, as the product pads them.
-    if row.modality != "audio" and spans_s + EDGE_S < window_s:
-        what = f"{spans_s:.2f} s are shorter than a window of {row.modality} ({window_s:g} s)"
+    least_s, slack_s = MODALITIES[row.modality].window_s, EDGE_S
+    if row.modality == "audio":  # short sounds are padded, as the product pads them
+        least_s, slack_s = LEAST_SAMPLES / RATE_HZ, 0.0
+    if spans_s + slack_s < least_s:
+        what = f"{spans_s:.3g} s are less than {row.modality} takes ({least_s:g} s)"
         return [_problem(row, "", what, "Give a longer interval or recording.")]
     return []
 

@@ -82,7 +82,8 @@ def prepared(
         if "text" in model.modalities:
             _warn_of_words(model, mine, report)
         material = Material(training.modality, training.turn_rad, config.views)
-        prepare(material, mine, anchored.of, report.tell)
+        filled = sum(other.bytes for _, other, _, _ in cut)
+        prepare(material, mine, anchored.of, report.tell, filled)
         cut.append((training, material, anchored, mine))
     problems = [p for _, material, found, _ in cut for p in (*found.problems, *material.problems)]
     refuse(problems, ", ".join(dict.fromkeys(str(each.manifest) for each in config.data)))
@@ -120,7 +121,7 @@ def _ready(
     recipe = _recipe(training, material, report)
     held_out, measuring = material.held_out, None
     if held_out is not None:
-        measuring = Measuring(held_out, anchored.anchors, recipe.temperature, recipe.batch)
+        measuring = Measuring(held_out, anchored.anchors, recipe)
     fresh = starts_fresh(training, spec)
     torch.manual_seed(config.seed)
     tower = Tower(size_of(training, spec))

@@ -30,6 +30,12 @@ class Recipe(BaseModel):
     warm_up: float = Field(default=0.03, ge=0, lt=1, description="share of the training")
     decay: float = Field(default=0.1, ge=0, description="weight decay of matrices")
     temperature: float = Field(default=0.07, gt=0, description="of InfoNCE, fixed")
+    back: float = Field(
+        default=1.0,
+        ge=0,
+        description="how much InfoNCE from anchors to windows counts beside the "
+        "other way; 1 is symmetric",
+    )
     clip: float = Field(default=1.0, gt=0, description="longest gradient")
     drop_path: float = Field(default=0.0, ge=0, lt=1)
     head_dropout: float = Field(default=0.0, ge=0, lt=1)

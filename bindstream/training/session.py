@@ -13,7 +13,7 @@ from bindstream.models import model_directory
 from bindstream.models.directory import CARD, ModelSpec, read_spec
 from bindstream.training.anchors import PairAnchors
 from bindstream.training.config import TowerTraining, TrainConfig, faults
-from bindstream.training.curve import Curve
+from bindstream.training.curve import Curve, figure_class
 from bindstream.training.export import INCOMPARABLE, export
 from bindstream.training.outcome import Outcome, TowerOutcome
 from bindstream.training.pairs import Pairs, read_pairs
@@ -64,6 +64,7 @@ def train(
     directory = model_directory(config.base)
     spec = read_spec(directory)
     _check_folders(config, resume, force)
+    figure_class()  # that it is missing is not to be said after hours of preparing
     torch.set_flush_denormal(True)  # values that fade out would slow a CPU down tenfold
     try:
         pairs = read_pairs(config, spec, report.tell)
@@ -108,9 +109,11 @@ def _refuse_faults(config: TrainConfig) -> None:
 
 
 def _check_folders(config: TrainConfig, resume: bool, force: bool) -> None:
-    if resume or force:
+    if force:
         return
     if (config.work_folder / STATE).is_file():
+        if resume:
+            return
         raise ConfigError(
             "a training was begun there.",
             where=str(config.work_folder),

@@ -28,6 +28,8 @@ from bindstream.training.stem import begin
 
 KEEP_EVERY_S = 60.0
 SHOW_EVERY_S = 5.0
+_STATED = {"tower", "averaged", "optimiser", "config", "step", "spent_s", "loss", "finished"}
+"""What a checkpoint holds."""
 
 
 @dataclass(frozen=True)
@@ -92,14 +94,15 @@ def train_tower(
         finish: called once at the end, with the averaged weights in `tower`.
 
     Raises:
-        DataError: the loss is no number any more, or the checkpoint is of another tower.
+        DataError: the loss is no number any more, or the checkpoint is of another tower or cannot
+            be written.
     """
     state = stored(checkpoint, tower) if resume and checkpoint.is_file() else None
     if state is None and fresh:
         torch.manual_seed(seed)
         begin(tower, next_batch(128, np.random.default_rng(seed))[0])
     step_so_far = state["step"] if state else 0
-    batches = _Ahead(next_batch, recipe.batch, recipe.reuse, (seed, step_so_far))
+    descent = Descent(tower, recipe, checkpoint, state)
     rng = np.random.default_rng((seed, step_so_far))
     patches = tower.config.patches
     kept = max(min(8, patches), round(recipe.keep * patches))
@@ -116,10 +119,15 @@ def train_tower(
         with torch.autocast("cpu", torch.bfloat16) if narrow else nullcontext():
             vectors = tower(torch.from_numpy(x), places)
         return contrastive_loss(
-            vectors, targets.anchors, targets.wanted, targets.ignored, recipe.temperature
+            vectors,
+            targets.anchors,
+            targets.wanted,
+            targets.ignored,
+            recipe.temperature,
+            recipe.back,
         )
 
-    descent = Descent(tower, recipe, checkpoint, state)
+    batches = _Ahead(next_batch, recipe.batch, recipe.reuse, (seed, step_so_far))
     try:
         with dropping(tower, recipe.drop_path, recipe.head_dropout):
             descent.run(loss, pairs, watch, evaluate, evaluations, finish)
@@ -225,25 +233,34 @@ class Descent:
         return Moment(min(progress, 1.0), self._step, self._spent_s, self._mean, rate, figures)
 
     def store(self) -> None:
-        """Write the checkpoint, whole or not at all; nothing where there is to be none."""
+        """Write the checkpoint, whole or not at all; nothing where there is to be none.
+
+        Raises:
+            DataError: the disk does not take it.
+        """
         if self._checkpoint is None:
             return
-        self._checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        state = {
+            "tower": self._tower.state_dict(),
+            "averaged": self._averaged.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "config": self._tower.config.model_dump(),
+            "step": self._step,
+            "spent_s": self._spent_s,
+            "loss": self._mean,
+            "finished": self._finished,
+        }
         partial = self._checkpoint.with_suffix(".partial")
-        torch.save(
-            {
-                "tower": self._tower.state_dict(),
-                "averaged": self._averaged.state_dict(),
-                "optimiser": self._optimiser.state_dict(),
-                "config": self._tower.config.model_dump(),
-                "step": self._step,
-                "spent_s": self._spent_s,
-                "loss": self._mean,
-                "finished": self._finished,
-            },
-            partial,
-        )
-        partial.replace(self._checkpoint)
+        try:
+            self._checkpoint.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(state, partial)
+            partial.replace(self._checkpoint)
+        except (OSError, RuntimeError) as error:  # of a full disk torch says the latter
+            raise DataError(
+                f"The checkpoint cannot be written ({error}).",
+                where=str(self._checkpoint),
+                fix="Free space. An earlier one is kept.",
+            ) from error
 
 
 def stored(checkpoint: Path, tower: Tower) -> dict[str, Any]:
@@ -255,12 +272,13 @@ def stored(checkpoint: Path, tower: Tower) -> dict[str, Any]:
     way_out = "Train without --resume, or into another folder."
     try:
         state: dict[str, Any] = torch.load(checkpoint, weights_only=True)
-        config = state["config"]
+        if lacking := sorted(_STATED - set(state)):
+            raise ValueError(f"it lacks {', '.join(lacking)}")
     except Exception as error:
         raise DataError(
             f"The checkpoint cannot be read: {error}.", where=str(checkpoint), fix=way_out
         ) from error
-    if config != tower.config.model_dump():
+    if state["config"] != tower.config.model_dump():
         raise DataError("The checkpoint is of another tower.", where=str(checkpoint), fix=way_out)
     return state
 

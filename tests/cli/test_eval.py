@@ -96,6 +96,15 @@ def test_sounds_are_told_apart_by_their_folders(bindstream: Command, tmp_path: P
     assert again["figures"] == half["figures"]
 
 
+def test_a_single_class_is_said_to_prove_nothing(
+    bindstream: Command, tmp_path: Path, tiny_model: Path
+) -> None:
+    layouts.sound(tmp_path / "dog" / "a.wav")
+    given = ("eval", "folder", "--data", tmp_path, "--model", tiny_model, "--json", *ON_CPU)
+    said = json.loads(bindstream(*given).out)
+    assert "there is one class, which nothing can be mistaken for" in said["notes"]
+
+
 def test_an_unreadable_file_is_named_and_the_rest_is_measured(
     bindstream: Command, tmp_path: Path
 ) -> None:

@@ -154,9 +154,10 @@ def test_a_training_that_was_begun_or_a_model_is_not_overwritten_unasked(
     assert again.record["anchors"] == {"computed": 0, "reused": 1}
     (folder / "elsewhere").mkdir()
     shutil.copy(folder / "made" / "model.json", folder / "elsewhere")
-    said = say("train", folder / "training.yaml", "--out", folder / "elsewhere")
-    assert said.code == 2
-    assert "there is a model already" in said.err
+    for asked in ((), ("--resume",)):  # there is nothing to go on with that made it
+        said = say("train", folder / "training.yaml", "--out", folder / "elsewhere", *asked)
+        assert said.code == 2
+        assert "there is a model already" in said.err
 
 
 def test_other_pairs_or_another_draw_are_not_gone_on_with(
@@ -190,6 +191,17 @@ def test_everything_that_is_wrong_is_said_at_once_by_line(tmp_path: Path) -> Non
     lines = [int(n) for n in re.findall(r"pairs\.csv:(\d+): ", said.err)]
     assert lines == [3, 4, 5, 6, 7]
     assert not (tmp_path / "made").exists()
+
+
+def test_a_missing_package_is_said_before_any_recording_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    manifest = made.listed(tmp_path / "pairs.csv", [{"file": "none.wav", "class": "dog"}])
+    said = say("train", made.configured(tmp_path, manifest, "audio"))
+    assert said.code == 1
+    assert "Curves need" in said.err
+    assert "bindstream[train]" in said.err
 
 
 def test_two_towers_from_a_model_that_was_trained_itself(

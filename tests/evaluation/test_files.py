@@ -1,11 +1,20 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bindstream.errors import DataError
-from bindstream.evaluation.files import Shelf, as_classes, find, read_pairs, read_table, spoken
+from bindstream.evaluation.files import (
+    Shelf,
+    as_classes,
+    find,
+    read_pairs,
+    read_rows,
+    read_table,
+    spoken,
+)
 from bindstream.evaluation.records import LayoutError
 from tests.evaluation.layouts import lines
 
@@ -56,6 +65,15 @@ def test_a_table_says_which_line_lacks_a_value(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(b"file\n\xff\xfe")
     with pytest.raises(DataError, match="cannot be read"):
         read_table(table, "file")
+
+
+@pytest.mark.parametrize("read", [lambda path: read_table(path, "file"), lambda p: read_rows(p, 1)])
+def test_a_quote_that_is_never_closed_is_said(
+    tmp_path: Path, read: Callable[[Path], object]
+) -> None:
+    table = lines(tmp_path / "t.csv", "file,label", '"a.wav,dog' + "x" * 200_000)
+    with pytest.raises(DataError, match=r"t\.csv: it cannot be read \(field larger"):
+        read(table)
 
 
 def test_pairs_are_split_at_the_last_space(tmp_path: Path) -> None:

@@ -20,6 +20,15 @@ def test_folders_are_classes_and_tell_the_modality(tmp_path: Path) -> None:
     assert found.modalities == ("audio",)
 
 
+@pytest.mark.parametrize("name", ["c.m4a", "c.AAC", "c.oga"])
+def test_a_file_that_holds_sound_alone_is_a_sound(tmp_path: Path, name: str) -> None:
+    layouts.by_folder(tmp_path)
+    (tmp_path / "rain" / name).touch()
+    found = read_folder(Asked(tmp_path))
+    assert found.modalities == ("audio",)
+    assert [item.file.name for item in found.items] == ["a.wav", name, "b.flac"]
+
+
 def test_files_of_two_kinds_need_to_be_told_apart(tmp_path: Path) -> None:
     layouts.by_folder(tmp_path)
     layouts.picture(tmp_path / "rain" / "c.png")
@@ -58,6 +67,7 @@ def test_a_list_of_texts_is_searched_by_them(tmp_path: Path) -> None:
     ("rows", "complaint"),
     [
         (["file,name", "a.wav,b"], "a column label or a column text"),
+        (["file,label"], "it lists no file"),
         (["file,label,text", "a.wav,b,c"], "not both"),
         (["path,label", "a.wav,b"], "no column file"),
         (["file,label", "a.wav,"], "line 2 has no label"),

@@ -114,3 +114,10 @@ def test_the_interval_of_a_mean_average_precision_holds_it() -> None:
     low, high = bootstrap_map(scores, truth, np.arange(120), seed=0)
     assert 0.3 < low < value < high < 1
     assert high - low < 0.3
+
+
+def test_one_source_says_nothing_of_others() -> None:
+    hits, one = np.array([True, True, False]), np.zeros(3, np.int64)
+    assert bootstrap_share(hits, one, seed=0) == (0, 1)
+    truth = flags([[1], [0], [1]])
+    assert bootstrap_map(floats([[0.9], [0.7], [0.5]]), truth, one, seed=0) == (0, 1)

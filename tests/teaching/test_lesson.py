@@ -51,6 +51,15 @@ def test_new_recordings_of_it_score_above_the_level_and_others_below(
     np.testing.assert_allclose(learnt.fit.vector, query.unit)
 
 
+def test_the_least_score_divides_what_is_found_from_what_is_not(
+    starter: Model, folder: Path
+) -> None:
+    learnt = taught(starter, folder, ["beep0", "beep1"], ["hum0"])
+    below, above = learnt.fit.shares(learnt.least_score + np.array([-1e-6, 1e-6]))
+    assert not learnt.found(below)
+    assert learnt.found(above)
+
+
 def test_each_file_is_written_down_with_its_score(starter: Model, folder: Path) -> None:
     learnt = taught(starter, folder, ["beep0", "beep1", "beep2"], ["hum0", "hum1"])
     query = learnt.taught

@@ -115,7 +115,7 @@ def test_windows_of_one_anchor_are_not_each_others_negatives() -> None:
     right = targets.anchors[targets.wanted]
     loss = contrastive_loss(right, targets.anchors, targets.wanted, targets.ignored, 0.05)
     # All that is left: the anchor's two windows share its choice among windows.
-    assert loss.item() == pytest.approx(0.25 * np.log(2), abs=1e-3)
+    assert loss.item() == pytest.approx(0.5 * np.log(2), abs=1e-3)
 
 
 def test_the_same_moment_other_kinds_and_what_else_is_heard_do_not_count() -> None:

@@ -85,6 +85,7 @@ def test_paths_start_from_the_file_and_out_may_be_given(
         ({"classes": {"dog": ["..."]}}, "a phrase without a word"),
         ({"base": "nobody"}, "base: No model of this name"),
         ({"data": [{"manifest": "none.csv"}]}, ":5: data[0].manifest: there is no file"),
+        ({"data": [{"manifest": "~draft.csv"}]}, "data[0].manifest: there is no file"),
         ({"dat": []}, "Did you mean 'data'?"),
     ],
 )

@@ -119,3 +119,9 @@ def test_lines_are_counted_over_quoted_ones_and_a_mark_of_byte_order_is_no_name(
     rows, (problem,) = read_manifest(path, "audio")
     assert [row.line for row in rows] == [2]
     assert problem.line == 4
+
+
+def test_a_name_that_begins_as_a_home_does_is_a_name(tmp_path: Path) -> None:
+    rows, problems = read_manifest(written(tmp_path, "file,class\n~draft.wav,dog\n"), "audio")
+    assert problems == []
+    assert rows[0].file == tmp_path / "~draft.wav"

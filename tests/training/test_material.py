@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bindstream.errors import ConfigError
+from bindstream.errors import ConfigError, DataError
 from bindstream.features.audio import MEAN, STD
 from bindstream.models import load_model
 from bindstream.models.directory import read_spec
@@ -205,6 +205,10 @@ def test_pauses_of_held_out_sounds_are_left_out(
         ([{"file": "a.wav", "class": "dog", "start_s": 9}], "start_s: the recording ends at 6.00"),
         ([{"file": "a.wav", "class": "dog", "end_s": 9}], "end_s: the recording ends at 6.00 s"),
         (
+            [{"file": "a.wav", "class": "dog", "start_s": 5.99}],
+            "0.01 s are less than audio takes (0.025 s)",
+        ),
+        (
             [{"file": "a.wav", "with_file": "no.mp4", "with_modality": "vision"}],
             ":2: with_file: there is no ",
         ),
@@ -256,3 +260,22 @@ def test_a_recording_that_breaks_off_and_one_that_never_meets_the_other_are_name
     (problem,) = material.problems
     assert "p.csv:3: file:" in str(problem)
     assert "b.npz cannot be used" in str(problem)
+
+
+def test_sound_that_is_no_number_and_windows_beyond_the_memory_are_refused(
+    tiny_model: Path, model: Model, tmp_path: Path
+) -> None:
+    made.tone(tmp_path / "a.wav", 400, 3, 0)
+    wave = RNG.normal(0, 0.1, 48000).astype(np.float32)
+    wave[40000] = np.nan
+    made.soundfile.write(tmp_path / "b.wav", wave, 16000, subtype="FLOAT")
+    rows = [{"file": "a.wav", "class": "dog"}, {"file": "b.wav", "class": "glass"}]
+    _, pairs = read(tiny_model, made.listed(tmp_path / "p.csv", rows), "audio", held_out=0)
+    kept = KeptVectors(tmp_path / "kept", dict.fromkeys(model.modalities, "tiny"))
+    of = anchor(pairs.pairs, model, kept, 1, lambda *_: None).of
+    material = Material("audio", 0.1, 1)
+    prepare(material, pairs.pairs, of, lambda *_: None)
+    (problem,) = material.problems
+    assert "p.csv:3: file:" in str(problem)
+    with pytest.raises(DataError, match="Train on shorter intervals"):
+        prepare(Material("audio", 0.1, 1), pairs.pairs, of, lambda *_: None, filled=1 << 60)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from bindstream.training.anchors import Anchor
 from bindstream.training.material import HeldOut
 from bindstream.training.measuring import Measuring
+from bindstream.training.recipe import Recipe
 
 DIM = 8
 
@@ -42,7 +43,7 @@ def test_ranks_give_the_figures() -> None:
     anchors = axes("vision", 6)
     answers = torch.eye(DIM)[[0, 1, 2, 3, 4, 5]].clone()
     answers[3] = torch.tensor([0.7, 0.5, 0.4, 0.3, 0, 0, 0, 0])  # its anchor is fourth
-    measuring = Measuring(held_out([0, 1, 2, 3, 4, 5]), anchors, 0.07, 8)
+    measuring = Measuring(held_out([0, 1, 2, 3, 4, 5]), anchors, Recipe(steps=1, batch=8))
     figures = measuring(Answers(answers))  # type: ignore[arg-type]
     assert figures["r1"] == pytest.approx(5 / 6)
     assert figures["r5"] == 1.0
@@ -54,15 +55,21 @@ def test_ranks_give_the_figures() -> None:
 
 
 def test_a_tower_that_answers_everything_alike_finds_nothing() -> None:
-    measuring = Measuring(held_out([0, 1, 2, 3, 4, 5, 6]), axes("text", 7), 0.07, 8)
+    measuring = Measuring(
+        held_out([0, 1, 2, 3, 4, 5, 6]), axes("text", 7), Recipe(steps=1, batch=8)
+    )
     alike = torch.full((7, DIM), DIM**-0.5)
     figures = measuring(Answers(alike))  # type: ignore[arg-type]
     assert (figures["r1"], figures["r5"]) == (0.0, 0.0)
+    figures = measuring(Answers(alike * torch.nan))  # type: ignore[arg-type]
+    assert (figures["r1"], figures["r5"], figures["mrr"]) == (0.0, 0.0, pytest.approx(1 / 7))
 
 
 def test_random_vectors_come_out_at_chance() -> None:
     rng = np.random.default_rng(0)
-    measuring = Measuring(held_out(list(range(8)) * 100), axes("audio", 8), 0.07, 64)
+    measuring = Measuring(
+        held_out(list(range(8)) * 100), axes("audio", 8), Recipe(steps=1, batch=64)
+    )
     answers = torch.from_numpy(rng.normal(size=(800, DIM)).astype(np.float32))
     figures = measuring(Answers(answers))  # type: ignore[arg-type]
     for name, chance in measuring.chance.items():
@@ -76,7 +83,7 @@ def test_classes_are_chosen_among_all_of_them_and_kinds_apart() -> None:
     answers[0, 0] = 1
     answers[1] = torch.tensor([0.1, 0.6, 0.8, 0, 0, 0, 0, 0])  # the class without a window
     answers[2] = torch.tensor([0.9, 0, 0, 0.1, 0, 0, 0, 0])  # words are no choice for it
-    measuring = Measuring(held_out([0, 1, 3]), anchors, 0.07, 8)
+    measuring = Measuring(held_out([0, 1, 3]), anchors, Recipe(steps=1, batch=8))
     figures = measuring(Answers(answers))  # type: ignore[arg-type]
     assert figures["r1"] == 1.0
     assert figures["top1"] == 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -106,12 +107,47 @@ def test_an_interrupted_training_goes_on_where_it_was(
 
 
 def test_a_checkpoint_of_another_tower_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    before = threading.active_count()
     train(_tower(), tmp_path / "imu.pt", steps=2)
     with pytest.raises(DataError, match="another tower"):
         train(_tower(width=64), tmp_path / "imu.pt", resume=True)
+    state = torch.load(tmp_path / "imu.pt", weights_only=True)
+    torch.save({key: state[key] for key in state if key != "averaged"}, tmp_path / "imu.pt")
+    with pytest.raises(DataError, match="cannot be read: it lacks averaged"):
+        train(_tower(), tmp_path / "imu.pt", resume=True)
+    assert threading.active_count() == before
     (tmp_path / "imu.pt").write_bytes(b"no checkpoint")
     with pytest.raises(DataError, match="cannot be read"):
         train(_tower(), tmp_path / "imu.pt", resume=True)
+
+
+def test_nothing_is_left_running_where_a_training_cannot_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that waits to hand over its batch would keep the process from ending."""
+
+    def full(tower: Tower) -> Tower:
+        raise MemoryError
+
+    before = threading.active_count()
+    monkeypatch.setattr("bindstream.training.trainer.copy.deepcopy", full)
+    with pytest.raises(MemoryError):
+        train_tower(
+            _tower(), _windows, Axes(), Recipe(steps=2, batch=32), pairs=64,
+            checkpoint=tmp_path / "x.pt", resume=False, seed=0, watch=lambda _: None, fresh=False,
+        )  # fmt: skip
+    assert threading.active_count() == before
+
+
+def test_a_checkpoint_that_the_disk_does_not_take_is_said_and_the_last_one_kept(
+    tmp_path: Path,
+) -> None:
+    train(_tower(), tmp_path / "imu.pt", steps=2)
+    before = (tmp_path / "imu.pt").read_bytes()
+    (tmp_path / "imu.partial").mkdir()
+    with pytest.raises(DataError, match="cannot be written"):
+        train(_tower(), tmp_path / "imu.pt", steps=3)
+    assert (tmp_path / "imu.pt").read_bytes() == before
 
 
 def test_a_failing_batch_is_raised_and_not_waited_for(tmp_path: Path) -> None:

@@ -51,10 +51,11 @@ _TRAINING = """
 The text tower is trained first, on phrasings of the same concept (synonyms, plurals, verbs,
 sentence frames, words it does not know in between), and its head then set in closed form so that
 unrelated concepts lie apart. Every other tower is trained against the frozen text vectors by
-symmetric InfoNCE at a fixed temperature; what may be true of a window too is never its negative.
-Text, not vision, is the anchor, unlike in the paper. AdamW, warm-up and cosine, drop path, a
-running mean of the weights. Patch filters start from the principal components of real patches,
-attention as it looks in trained transformers (arXiv 2305.09828).
+InfoNCE at a fixed temperature, both ways, the one from words to windows counting half; what may be
+true of a window too is never its negative. Text, not vision, is the anchor, unlike in the paper.
+AdamW, warm-up and cosine, drop path, a running mean of the weights. Patch filters start from the
+principal components of real patches, attention as it looks in trained transformers
+(arXiv 2305.09828).
 
 Sounds are cut to 2 s at random places, mixed with each other, with room tone and noise, changed
 in level, colour, pitch and speed, and masked; pictures cropped, mirrored, turned, sheared,
@@ -75,8 +76,9 @@ and this version was trained in rounds between which words, sampling and heads w
 another run gives a like model, not this one.
 """
 _FIGURES = """
-Held out by source: ESC-10's fold 4 and other uploaders' recordings, whole flights, whole people,
-rendered houses of seeds that training never drew. Of pictures no source is known: they are held
+Held out by source: ESC-10's fold 4 and other recordings (of uploaders who are at times heard in
+training with other recordings), whole flights, whole people, rendered houses of seeds that training
+never drew. Of pictures no source is known: they are held
 out by file. Printed by the second command above; intervals are 95 %, whole sources drawn again. A
 clip counts once, by the mean of its windows (2 s, one a second). Some choices were made with these
 figures in sight, so they lean to the bright side.

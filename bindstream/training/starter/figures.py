@@ -30,6 +30,7 @@ from bindstream.training.starter.unseen_words import UNSEEN
 
 BATCH = 16
 SEED = 0
+WAYS = 3  # phrasings of each concept, seen and unseen
 DRAWS = 500  # of groups drawn again, for intervals of balanced accuracies
 
 
@@ -291,27 +292,31 @@ def _reciprocal(scores: NDArray[Any], right: NDArray[np.bool_]) -> NDArray[np.fl
 
 
 def phrasings(model: Model, found: Sequence[Embedded]) -> Figure:
-    """Top-1 with phrasings that no training saw, beside the same with those it saw."""
+    """Top-1 lost with phrasings that no training saw; every modality counts as much."""
+    lost: dict[ModalityName, NDArray[np.float64]] = {}
     shares: dict[str, list[float]] = {"seen": [], "unseen": []}
     for one in found:
         here = sorted(set().union(*(s.concepts for s in one.shown)) & set(UNSEEN))
         part, classes = one.only(here), {n: frozenset({n}) for n in here}
-        ways = {n: list(concepts()[n].phrases[:3]) for n in here}
-        for turn in range(3):
-            for kind, table in (("seen", ways), ("unseen", {n: UNSEEN[n] for n in here})):
-                said: dict[str, Sequence[str]] = {n: [table[n][turn % len(table[n])]] for n in here}
-                figure = choice("", model, part, classes, said)
-                shares[kind] += [figure.value] * figure.n
-    seen, unseen = (float(np.mean(shares[kind])) for kind in ("seen", "unseen"))
-    n = len(shares["seen"])
+        tables = {"seen": {n: concepts()[n].phrases[:3] for n in here}, "unseen": UNSEEN}
+        values: dict[str, list[float]] = {}
+        for kind, table in tables.items():
+            values[kind] = [
+                choice("", model, part, classes, {n: [table[n][turn]] for n in here}).value
+                for turn in range(WAYS)
+            ]
+            shares[kind].append(float(np.mean(values[kind])))
+        lost[one.modality] = np.subtract(values["seen"], values["unseen"])
     rng = np.random.default_rng(SEED)
-    lost = rng.choice(np.subtract(shares["seen"], shares["unseen"]), (DRAWS, n)).mean(1)
+    drawn = [rng.choice(each, (DRAWS, len(each))).mean(1) for each in lost.values()]
+    seen, unseen = (float(np.mean(shares[kind])) for kind in ("seen", "unseen"))
+    by_modality = {f"lost of {m}": float(each.mean()) for m, each in lost.items()}
     return Figure(
         name="unseen phrasings",
         metric="top-1 lost",
         value=seen - unseen,
-        interval=Interval(*np.percentile(lost, (2.5, 97.5)).tolist()),
-        n=n,
+        interval=Interval(*np.percentile(np.mean(drawn, axis=0), (2.5, 97.5)).tolist()),
+        n=sum(len(one.shown) for one in found),
         chance=0.0,
-        beside={"seen": seen, "unseen": unseen, "phrasings": 3.0 * len(UNSEEN)},
+        beside={"seen": seen, "unseen": unseen, **by_modality, "phrasings": 3.0 * len(UNSEEN)},
     )

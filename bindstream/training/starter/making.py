@@ -11,12 +11,10 @@ import functools
 import itertools
 import math
 import os
-import pickle
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -39,6 +37,7 @@ from bindstream.training.starter.card import CARD, costs, write_card
 from bindstream.training.starter.credits import CREDITS, write_credits
 from bindstream.training.starter.evaluate import COUNT, evaluate, line
 from bindstream.training.starter.further_words import FINER
+from bindstream.training.starter.kept import digest, kept
 from bindstream.training.starter.phrases import BACKGROUND_OF, concepts, vocabulary
 from bindstream.training.starter.recordings import Entry, read_recordings
 from bindstream.training.starter.sight_words import PICTURES, SAME_AS
@@ -61,7 +60,7 @@ SIZES: dict[ModalityName, dict[str, int]] = {
 }
 # Share of the time given to each tower.
 SHARES: dict[ModalityName, float] = {
-    "text": 0.04, "audio": 0.38, "vision": 0.36, "thermal": 0.11, "imu": 0.08, "depth": 0.03,
+    "text": 0.04, "audio": 0.33, "vision": 0.30, "thermal": 0.28, "imu": 0.03, "depth": 0.02,
 }  # fmt: skip
 RECIPES: dict[ModalityName, dict[str, float]] = {
     "text": {"rate": 1.5e-3, "decay": 0.05},
@@ -118,30 +117,15 @@ def windows(
     nothing = BACKGROUND_OF[modality]
     if modality == "audio":
         real = [sounds.read_piece(e.path, e.concepts) for e in mine]
-        pieces = _kept(work / f"audio.{count}", lambda: list(scenes.sounds(count, PART)))
+        pieces = kept(work / f"audio.{count}", lambda: list(scenes.sounds(count, PART)))
         return sounds.SoundBatches(real, pieces, frozenset({nothing}), FINER).batch
     if modality == "imu":
-        moves = _kept(work / "imu.recorded", lambda: activities.recorded(mine, 6, rng))
-        rendered = _kept(work / f"imu.{count}", lambda: scenes.motions(count, PART))
+        moves = kept(work / f"imu.{digest(mine)}", lambda: activities.recorded(mine, 6, rng))
+        rendered = kept(work / f"imu.{count}", lambda: scenes.motions(count, PART))
         return motions.MotionBatches(moves, rendered, nothing).batch
     pictures = [sights.read_sight(modality, e.path, e.concepts, e.boxes) for e in mine]
-    houses = _kept(work / f"{modality}.{count}", lambda: scenes.sights(modality, count, PART))
+    houses = kept(work / f"{modality}.{count}", lambda: scenes.sights(modality, count, PART))
     return sights.SightBatches(modality, [*pictures, *houses], frozenset({nothing})).batch
-
-
-def _kept(path: Path, make: Callable[[], Any]) -> Any:
-    """The result of `make`, from the file of an earlier run if there is one."""
-    path = path.with_name(path.name + ".pickle")
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        found = make()
-        partial = path.with_name(path.name + f".{os.getpid()}")
-        with partial.open("wb") as file:
-            pickle.dump(found, file, protocol=5)
-        partial.replace(path)
-        return found
-    with path.open("rb") as file:
-        return pickle.load(file)
 
 
 def train(
@@ -227,7 +211,8 @@ def recorded(modality: ModalityName, entries: Sequence[Entry]) -> Iterator[held_
 def recipe(modality: ModalityName, minutes: float) -> Recipe:
     """A tower's recipe and its share of `minutes`."""
     length = {"minutes": minutes * SHARES[modality], "reuse": 1 if modality == "text" else 2}
-    return Recipe.model_validate({**length, **RECIPES[modality]})
+    # Of a handful of words many windows share each: the way back tells little.
+    return Recipe.model_validate({**length, "back": 0.5, **RECIPES[modality]})
 
 
 def _watch(modality: ModalityName, log: Log) -> Watch:
@@ -291,7 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder with the four tables")
     parser.add_argument("--out", type=Path, required=True, help="model directory to write")
     parser.add_argument("--work", type=Path, help="checkpoints and prepared windows (OUT.work)")
-    parser.add_argument("--minutes", type=float, default=120.0, help="of training in all")
+    parser.add_argument("--minutes", type=float, default=300.0, help="of training in all")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoints")
     parser.add_argument("--towers", default=",".join(SHARES), help="which towers to train")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the scenes to render")
