@@ -1,6 +1,6 @@
 """Very many armed queries: how fast windows are held against them, and what each query takes.
 
-    OMP_NUM_THREADS=1 python bench/armed.py [--queries 100000] [--rate 200] [--streams 8] [--dim 256]
+    OMP_NUM_THREADS=1 python bench/armed.py [--queries 100000] [--rate 200] [--streams 8]
 
 Vectors come at a steady rate, from streams that take turns, and are taken as the match actor takes
 them: all that have come at once. Prints how long each waited for its alerts (median and 99th
@@ -96,7 +96,9 @@ def main() -> None:
     print(f"{given.queries} queries, {given.streams} streams, {given.dim} numbers a vector")
     print(f"vectors a second: {done / given.seconds:.0f} of {given.rate:.0f} asked, {late} behind")
     print(f"from a vector to its alerts: median {p50:.1f} ms, 99th percentile {p99:.1f} ms")
-    print(f"busy {busy_s / given.seconds:.0%} of the time, {busy_s / floor_s:.1f} x the products alone")
+    print(
+        f"busy {busy_s / given.seconds:.0%} of the time, {busy_s / floor_s:.1f} x the products alone"
+    )
     print(f"memory a query: {took / 1024:.1f} KiB, {took / 1024 / given.streams:.1f} a stream")
     print(f"alerts: {alerts}")
 

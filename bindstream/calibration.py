@@ -7,6 +7,8 @@ that dim at night and rooms that grow loud by day move the median, not z.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +30,8 @@ change would then stand out without end."""
 SIGMA_UNKNOWN = 0.05
 """Least spread assumed, in cosine, while fewer than `WARM_UP` scores are known because one vector
 stood for many windows: nine in ten queries of the demonstration's house have less."""
+HELD_BACK = np.float32(16)
+"""Added to values that are remembered but not learned, being of an event; all lie within ±4."""
 FRESH = 20
 """A level is taken anew once one in so many of the windows remembered is new."""
 AT_ONCE = 64 * MEMORY
@@ -55,7 +59,7 @@ class Backgrounds:
         self._turn = q  # the line whose level is taken next
         self._median = np.full(q, np.nan, np.float32)
         self._sigma = np.full(q, np.nan, np.float32)
-        self._events: dict[int, list[float]] = {}
+        self._run = np.zeros(q, np.int32)  # windows in a row above `off`
 
     def __len__(self) -> int:
         return len(self._off)
@@ -68,18 +72,17 @@ class Backgrounds:
     @property
     def nbytes(self) -> int:
         """Memory held."""
-        arrays = (self._ring, self._off, self._median, self._sigma)
+        arrays = (self._ring, self._off, self._median, self._sigma, self._run)
         return sum(array.nbytes for array in arrays)
 
-    def join(self, other: Backgrounds) -> None:
+    def join(self, others: Sequence[Backgrounds]) -> None:
         """Lines that heard the same stream elsewhere, after those that there are."""
-        first = len(self)
-        ring = np.roll(other._ring, self._at - other._at, axis=0)
-        self._ring = np.concatenate((self._ring, ring), axis=1)
-        self._off = np.concatenate((self._off, other._off))
-        self._median = np.concatenate((self._median, other._median))
-        self._sigma = np.concatenate((self._sigma, other._sigma))
-        self._events.update({first + line: event for line, event in other._events.items()})
+        rolled = [np.roll(other._ring, self._at - other._at, axis=0) for other in others]
+        self._ring = np.concatenate((self._ring, *rolled), axis=1)
+        self._off = np.concatenate((self._off, *(other._off for other in others)))
+        self._median = np.concatenate((self._median, *(other._median for other in others)))
+        self._sigma = np.concatenate((self._sigma, *(other._sigma for other in others)))
+        self._run = np.concatenate((self._run, *(other._run for other in others)))
         self._turn = len(self)
 
     def drop(self, line: int) -> None:
@@ -88,8 +91,7 @@ class Backgrounds:
         self._off = np.delete(self._off, line)
         self._median = np.delete(self._median, line)
         self._sigma = np.delete(self._sigma, line)
-        kept = {at: event for at, event in self._events.items() if at != line}
-        self._events = {at - (at > line): event for at, event in kept.items()}
+        self._run = np.delete(self._run, line)
         self._turn = len(self)
 
     def z(self, values: Values) -> Values:
@@ -106,15 +108,16 @@ class Backgrounds:
         """
         z = self.z(values)
         above = np.asarray(z >= self._off)
-        if above.any() or self._events:
-            self._follow(values, above, repeated)
         if repeated:
             if self._repeats < WARM_UP:
                 self._repeats += 1
                 self._turn = 0
         else:
-            self._ring[self._at % MEMORY] = np.where(above, np.nan, values)
+            self._ring[self._at % MEMORY] = np.where(above, values + HELD_BACK, values)
             self._advance(1)
+        self._run = np.where(above, self._run + 1, 0)
+        for line in np.flatnonzero(self._run >= LASTING).tolist():
+            self._accept(line, values[line])
         self._take_levels()
         return z
 
@@ -124,7 +127,7 @@ class Backgrounds:
         while start < len(values):
             part = values[start : start + max(self._next - self._at, 1)]
             z = self.z(part)
-            if (z >= self._off).any() or self._events:
+            if (z >= self._off).any() or self._run.any():
                 found[start] = self.push(part[0])
                 start += 1
                 continue
@@ -142,25 +145,19 @@ class Backgrounds:
             self._turn = 0
             self._next = self._at + max(min(self._at, MEMORY) // FRESH, 1)
 
-    def _follow(self, values: Values, above: NDArray[np.bool_], repeated: bool) -> None:
-        """Events go on, end, or have lasted so long that they are the background."""
-        for line in [line for line in self._events if not above[line]]:
-            del self._events[line]
-        for line in np.flatnonzero(above).tolist():
-            event = self._events.setdefault(line, [])
-            value = float(values[line])
-            event.append(value + self._deviation(line, len(event)) if repeated else value)
-            if len(event) >= LASTING:
-                self._at = max(self._at, LASTING)
-                self._ring[np.arange(self._at - LASTING, self._at) % MEMORY, line] = event
-                event.clear()
-                self._turn = min(self._turn, line)
+    def _accept(self, line: int, value: np.float32) -> None:
+        """What a line was held back for has lasted so long that it is the background.
 
-    def _deviation(self, line: int, turn: int) -> float:
-        """How far the background's values lie from their median, one after the other."""
-        values = self._ring[:, line]
-        values = values[np.isfinite(values)]
-        return float(values[turn % len(values)] - self._median[line])
+        Where one vector stood for many windows its `value` scatters as the background did.
+        """
+        self._at = max(self._at, LASTING)
+        rows = np.arange(self._at - LASTING, self._at) % MEMORY
+        known = self._ring[self._ring[:, line] < HELD_BACK / 2, line]
+        scattered = value + np.resize(known - self._median[line], LASTING)
+        held = self._ring[rows, line]
+        self._ring[rows, line] = np.where(held > HELD_BACK / 2, held - HELD_BACK, scattered)
+        self._run[line] = 0
+        self._turn = min(self._turn, line)
 
     def _take_levels(self) -> None:
         """Median and spread of what is remembered, of those lines whose turn it is."""
@@ -169,7 +166,7 @@ class Backgrounds:
         rows = max(min(self._at, MEMORY), 1)
         lines = slice(self._turn, self._turn + max(AT_ONCE // rows, 1))
         self._turn = lines.stop
-        held = self._ring[:rows, lines]
+        held = np.where(self._ring[:rows, lines] < HELD_BACK / 2, self._ring[:rows, lines], np.nan)
         count = np.isfinite(held).sum(0)
         known = (count >= 1) & (count + self._repeats >= WARM_UP)
         # A line that is in an event most of the time keeps the level it has.

@@ -148,6 +148,7 @@ class Lines:
         if not self._new:
             return
         new, self._new = self._new, []
+        learned: list[Backgrounds] = []
         for start in range(0, len(new), TOGETHER):
             some = new[start : start + TOGETHER]
             lines = Backgrounds(np.array([q.config.off for q in some]))
@@ -158,7 +159,8 @@ class Lines:
                 else:
                     self.levels[query.config.id] = level_of(query.config)
                     heapq.heappush(self._refits, (FIRST_REFIT, query.config.id))
-            self._backgrounds.join(lines)
+            learned.append(lines)
+        self._backgrounds.join(learned)
         self._arrange([*self._queries, *new])
 
     def _learned(self, queries: Sequence[Query], lines: Backgrounds) -> Values:

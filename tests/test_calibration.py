@@ -192,7 +192,7 @@ def test_a_line_that_joins_brings_what_it_learned_and_leaves_the_others_alone() 
     together.push_all(values[:1000])
     alone.push_all(values[:1000, :2])
     late.push_all(values[100:1000, 2:])  # it heard the last 900 alone
-    alone.join(late)
+    alone.join([late])
     expected, found = together.push_all(values[1000:]), alone.push_all(values[1000:])
     assert np.array_equal(expected[:, :2], found[:, :2])
     assert np.allclose(expected[:, 2], found[:, 2], atol=0.6)
