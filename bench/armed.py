@@ -96,9 +96,8 @@ def main() -> None:
     print(f"{given.queries} queries, {given.streams} streams, {given.dim} numbers a vector")
     print(f"vectors a second: {done / given.seconds:.0f} of {given.rate:.0f} asked, {late} behind")
     print(f"from a vector to its alerts: median {p50:.1f} ms, 99th percentile {p99:.1f} ms")
-    print(
-        f"busy {busy_s / given.seconds:.0%} of the time, {busy_s / floor_s:.1f} x the products alone"
-    )
+    share = busy_s / given.seconds
+    print(f"busy {share:.0%} of the time, {busy_s / floor_s:.1f} x the products alone")
     print(f"memory a query: {took / 1024:.1f} KiB, {took / 1024 / given.streams:.1f} a stream")
     print(f"alerts: {alerts}")
 
