@@ -8,30 +8,33 @@ all that it is contrasted with.
 
 A query taught by examples is contrasted with its level in place of phrases (`teaching.fitting` says
 why); from there on it is treated as any other.
+
+All queries of a model are scored at once, by two products of matrices: the cosines to the queries
+and those to the background phrases, whose soft maximum all queries share but for the few phrases
+that mean the same as the query.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bindstream.config import QueryConfig
-from bindstream.records import Embedding, ModalityName, Score
+from bindstream.records import ModalityName
 
 CONTRAST_TEMPERATURE = 0.05
 """How soft the maximum over the contrast is; the lowest fixed temperature ImageBind was trained
 with (arXiv 2305.05665, table 9)."""
 SAME_MEANING = 0.8
 """A background phrase whose text vector is this close to the query's says the same: no contrast."""
-
 Vectors = NDArray[np.float32]
+Values = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Query:
     """A query with its vectors: `positive` (dim,), `negatives` (n, dim), all unit length.
 
@@ -44,10 +47,10 @@ class Query:
     model: str
     level: float | None = None
 
-    def watches(self, embedding: Embedding) -> bool:
+    def watches(self, stream: str, modality: ModalityName) -> bool:
         streams, modalities = self.config.streams, self.config.modalities
-        return (streams is None or embedding.stream in streams) and (
-            modalities is None or embedding.modality in modalities
+        return (streams is None or stream in streams) and (
+            modalities is None or modality in modalities
         )
 
 
@@ -58,88 +61,70 @@ def make_query(config: QueryConfig, positives: Vectors, negatives: Vectors, mode
 
 
 class Matcher:
-    """Scores embeddings against queries.
+    """Scores windows of one modality against queries, side by side.
 
     Args:
-        background: per modality, text vectors (n, dim) of its background phrases.
-
-    `refused` counts vectors of another model than a query's: those are never compared.
+        queries: all of the same model, with vectors of the same length.
+        background: text vectors (n, dim) of what else a window of this modality may show.
     """
 
-    def __init__(self, background: Mapping[ModalityName, Vectors]) -> None:
-        self._background = background
-        self._queries: dict[str, Query] = {}
-        self._contrasts: dict[tuple[str, ModalityName], Vectors] = {}
-        self.refused = 0
+    def __init__(self, queries: Sequence[Query], background: Vectors) -> None:
+        positive = np.stack([q.positive for q in queries]).astype(np.float32)
+        negatives = [q.negatives.reshape(-1, positive.shape[1]) for q in queries]
+        taught = np.array([q.level is not None for q in queries])
+        same = positive @ background.T >= SAME_MEANING
+        self._positive, self._background = positive, background.astype(np.float32)
+        self._level = np.array([q.level or 0.0 for q in queries], np.float32)
+        self._negatives = np.concatenate(negatives)
+        counts = np.array([len(n) for n in negatives])
+        self._contrasted = ~taught & ((~same).any(1) | (counts > 0))
+        # Queries with a contrast of their own: some phrases mean the same, or there are negatives.
+        special = self._contrasted & (same.any(1) | (counts > 0))
+        self._own = np.flatnonzero(special)
+        plain = self._contrasted & ~special
+        self._plain: slice | NDArray[np.intp] = (
+            slice(None) if plain.all() else np.flatnonzero(plain)
+        )
+        self._kin = np.flatnonzero(same[self._own].any(1))
+        self._kept = (~same[self._own][self._kin]).astype(np.float32)
+        self._warned = np.flatnonzero(counts[self._own])
+        self._firsts = np.concatenate(([0], np.cumsum(counts)))[self._own][self._warned]
 
     @property
-    def queries(self) -> list[Query]:
-        return list(self._queries.values())
+    def has_contrast(self) -> NDArray[np.bool_]:
+        """(q,): False for queries that nothing is held against."""
+        return np.asarray(self._contrasted | (self._level != 0))
 
-    def contrast_with(self, background: Mapping[ModalityName, Vectors]) -> None:
-        """Take other background phrases from now on."""
-        self._background = background
-        self._contrasts.clear()
+    def push(self, vectors: Vectors) -> tuple[Values, Values]:
+        """Cosines and values, each (n, q), of windows' vectors (n, dim).
 
-    def put(self, query: Query) -> None:
-        """Add a query, or replace the one of the same id."""
-        self.remove(query.config.id)
-        self._queries[query.config.id] = query
-
-    def remove(self, query_id: str) -> bool:
-        """True if there was such a query."""
-        self._contrasts = {k: v for k, v in self._contrasts.items() if k[0] != query_id}
-        return self._queries.pop(query_id, None) is not None
-
-    def push(self, embedding: Embedding) -> list[Score]:
-        """A score for each query that watches this stream; `z` is still unknown (NaN)."""
-        watching = [q for q in self._queries.values() if q.watches(embedding)]
-        fitting = [q for q in watching if q.model == embedding.model]
-        self.refused += len(fitting) < len(watching)
-        return [self._score(query, embedding) for query in fitting]
-
-    def _score(self, query: Query, embedding: Embedding) -> Score:
-        cosine = float(query.positive @ embedding.vector)
-        contrast = self._contrast(query, embedding)
-        value, share = cosine, 1.0
-        if contrast is not None:
-            value -= contrast
-            share = 1 / (1 + math.exp(-value / CONTRAST_TEMPERATURE))
-        return Score(
-            query=query.config.id,
-            stream=embedding.stream,
-            modality=embedding.modality,
-            seq=embedding.seq,
-            start_ns=embedding.start_ns,
-            end_ns=embedding.end_ns,
-            cosine=cosine,
-            value=value,
-            share=share,
-            z=math.nan,
-            readings=embedding.readings,
-            stages=embedding.stages,
-        )
-
-    def _contrast(self, query: Query, embedding: Embedding) -> float | None:
-        """What the cosine is held against; None if there is nothing."""
-        if query.level is not None:
-            return query.level
-        others = self._others(query, embedding.modality)
-        return soft_maximum(others @ embedding.vector) if len(others) else None
-
-    def _others(self, query: Query, modality: ModalityName) -> Vectors:
-        """Negatives, and the background phrases that do not say the same as the query."""
-        key = (query.config.id, modality)
-        if key not in self._contrasts:
-            dim = len(query.positive)
-            bank = self._background.get(modality, np.zeros((0, dim), np.float32))
-            other = bank[bank @ query.positive < SAME_MEANING]
-            self._contrasts[key] = np.concatenate((query.negatives.reshape(-1, dim), other))
-        return self._contrasts[key]
+        A value is the cosine less its contrast; the cosine itself where there is none.
+        """
+        cosines = vectors @ self._positive.T
+        values = cosines - self._level
+        if not self._contrasted.any():
+            return cosines, values
+        phrases = (vectors @ self._background.T) / CONTRAST_TEMPERATURE
+        negatives = (vectors @ self._negatives.T) / CONTRAST_TEMPERATURE
+        top = np.concatenate((phrases, negatives), axis=1).max(1, keepdims=True)
+        phrases, negatives = np.exp(phrases - top), np.exp(negatives - top)
+        whole = phrases.sum(1, keepdims=True)
+        # Most have the phrases alone, and all of them: the same contrast.
+        values[:, self._plain] -= _contrast(top, whole)
+        sums = np.repeat(whole, len(self._own), axis=1)
+        sums[:, self._kin] = phrases @ self._kept.T
+        if len(self._warned):
+            sums[:, self._warned] += np.add.reduceat(negatives, self._firsts, axis=1)
+        values[:, self._own] -= _contrast(top, sums)
+        return cosines, values
 
 
-def soft_maximum(cosines: Vectors) -> float:
-    """T·log Σ exp(cosine / T): at least the largest cosine, more where several are close."""
-    scaled = cosines.astype(np.float64) / CONTRAST_TEMPERATURE
-    top = float(scaled.max())
-    return CONTRAST_TEMPERATURE * (top + math.log(float(np.exp(scaled - top).sum())))
+def _contrast(top: Values, sums: Values) -> Values:
+    """T·log Σ exp(cosine / T), of sums that were divided by exp(top)."""
+    least = np.finfo(np.float32).tiny  # further below the top than single precision goes
+    return np.asarray(CONTRAST_TEMPERATURE * (top + np.log(np.maximum(sums, least))))
+
+
+def shares(values: Values) -> Values:
+    """How likely each query is among itself and all that it is contrasted with, from its value."""
+    return np.asarray(1 / (1 + np.exp(-values / CONTRAST_TEMPERATURE)))

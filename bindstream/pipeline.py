@@ -14,7 +14,7 @@ from bindstream.history.writer import Writer, writer_for
 from bindstream.intake import Intake, IntakeHealth
 from bindstream.models import load_model
 from bindstream.models.keeping import TextKeeping
-from bindstream.queries import encode_query, unknown_words_warning
+from bindstream.queries import doubts, encode_query
 from bindstream.records import Alert, Embedding, Window
 from bindstream.watch import Watch
 
@@ -58,9 +58,9 @@ class Pipeline:
         self._doubts = [f"{tower}: {what}" for tower, what in self.model.warnings.items()]
         for query in self.config.queries:
             self._watch.put(encode_query(query, self.model.encode_text, self.model.fingerprint))
-            texts = (*query.text, *query.negatives) if query.taught is None else ()
-            if unknown := [word for text in texts for word in self.model.unknown_words(text)]:
-                self._doubts.append(unknown_words_warning(query, unknown))
+            texts = (*query.said, *query.held_against) if query.taught is None else ()
+            unknown = [word for text in texts for word in self.model.unknown_words(text)]
+            self._doubts += doubts(query, unknown)
         self._intakes: list[Intake] = []
         self._history: Writer | None = None
 

@@ -70,9 +70,23 @@ def encode_query(
         taught.check_model(model, str(config.taught))
         nothing = np.zeros((0, taught.dim), np.float32)
         return Query(narrowed(config, taught), taught.unit, nothing, model, taught.level)
-    vectors = encode_text([*config.text, *config.negatives])
-    said = len(config.text)
+    vectors = encode_text([*config.said, *config.held_against])
+    said = len(config.said)
     return make_query(config, vectors[:said], vectors[said:], model)
+
+
+def doubts(config: QueryConfig, unknown: Sequence[str]) -> list[str]:
+    """What to tell the user of a query: how its words are taken, and which the model never saw."""
+    if config.taught is not None:
+        return []
+    found = [unknown_words_warning(config, unknown)] if unknown else []
+    if denied := [text for text in config.held_against if text not in config.negatives]:
+        said, against = (", ".join(map(repr, some)) for some in (config.said, denied))
+        found.append(
+            f"query '{config.id}': a negation is no direction of its own; it is watched for "
+            f"{said}, held against {against}."
+        )
+    return found
 
 
 def unknown_words_warning(config: QueryConfig, unknown: Sequence[str]) -> str:

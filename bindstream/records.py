@@ -130,7 +130,7 @@ class Alert:
     Both announcements share `id`. `start_ns` and `end_ns` bound the windows that answered
     (`end_ns` grows until state is "ended"); `peak_*` describe the window of the highest z; `on`
     and `off` are the levels of `z` that were in force; `scores` holds the z of each window, oldest
-    first.
+    first; `promise` says what is promised of false alarms at that level.
     """
 
     id: str
@@ -149,5 +149,6 @@ class Alert:
     scores: tuple[float, ...]
     model: str
     peak_share: float = 1.0
+    promise: str = ""
     readings: Readings = field(default_factory=dict)
     stages: Stages = field(default_factory=dict)

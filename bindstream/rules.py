@@ -1,7 +1,8 @@
-"""Rules: from scores to events. On and off levels, minimum length, cooldown."""
+"""Rules: from scores to events. On and off levels, N of M windows, lengths, cooldown."""
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -16,10 +17,27 @@ SCORES_MOST = 120
 """Scores an alert carries: the latest ones."""
 
 
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How high a window has to score: z from `on` to start an event and from `off` to go on with
+    it, each with a share of at least `share` (`LETTING_GO` of it to go on)."""
+
+    on: float
+    off: float
+    share: float = 0.0
+    promise: str = ""
+
+
+def level_of(query: QueryConfig) -> Level:
+    """The level that holds until the stream's background has told a better one."""
+    return Level(query.on, query.off, query.share)
+
+
 @dataclass
 class _Event:
     """An event going on; `announced` once it has lasted long enough."""
 
+    level: Level
     first: Score
     last: Score
     peak: Score
@@ -30,37 +48,61 @@ class _Event:
 class Rule:
     """Turns one query's scores on one stream into alerts.
 
-    An event starts when z reaches `on` with a share of at least `share`: the window stands out, and
+    An event starts when `needed` of the last `of` windows reach the level: a window stands out, and
     the query is a likely enough word for it. It ends when z falls below `off`, when something else
-    explains the window (see `LETTING_GO`), or when the stream falls silent. It is announced once it
-    has lasted `min_length_s` (from the start of its first window to the end of its last). For
-    `cooldown_s` after the end of an announced one none starts. Windows that come out of order,
-    older than the event's newest, change nothing.
+    explains the window (see `LETTING_GO`), when it has lasted `max_length_s`, or when the stream
+    falls silent; the level at which it started holds until then. It is announced once it has lasted
+    `min_length_s` (from the start of its first window to the end of its last). For `cooldown_s`
+    after the end of an announced one none starts. Windows that come out of order, older than the
+    event's newest, change nothing.
     """
 
     def __init__(self, query: QueryConfig, model: str) -> None:
         self._query = query
         self._model = model
         self._event: _Event | None = None
+        self._reached: deque[tuple[int, Score]] = deque(maxlen=query.needed)
+        self._windows = 0
         self._cooldown_ns = round(query.cooldown_s * 1e9)
+        self._most_ns = round(query.max_length_s * 1e9)
         self._quiet_until_ns = 0
 
-    def push(self, score: Score) -> list[Alert]:
+    def push(self, score: Score, level: Level | None = None) -> list[Alert]:
+        """Alerts of this window; `level` is that of the query's configuration if left out."""
+        self._windows += 1
         if self._event is None or not _follows(score, self._event.last):
-            return self.flush() + self._begin(score)
-        if score.end_ns < self._event.last.end_ns:
+            return self.flush() + self._begin(score, level or level_of(self._query))
+        event = self._event
+        if score.end_ns < event.last.end_ns:
             return []
-        if not (score.z >= self._query.off and score.share >= LETTING_GO * self._query.share):
+        likely = score.share >= LETTING_GO * event.level.share
+        if not (score.z >= event.level.off and likely):
             return self._end()
-        return self._go_on(self._event, score)
+        if self._most_ns and score.end_ns > event.first.start_ns + self._most_ns:
+            return self._end() + self._begin(score, level or level_of(self._query))
+        return self._go_on(event, score)
 
-    def _begin(self, score: Score) -> list[Alert]:
+    def is_idle(self, score: Score) -> bool:
+        """True if nothing of the past matters after this window: the rule may be forgotten."""
+        recent = self._reached and self._windows - self._reached[-1][0] < self._query.of
+        return self._event is None and not recent and not self._quiet(score)
+
+    def _begin(self, score: Score, level: Level) -> list[Alert]:
         # NaN, a background still being learned, reaches no level.
-        answers = score.z >= self._query.on and score.share >= self._query.share
-        if not answers or self._quiet(score):
+        reached = score.z >= level.on and score.share >= level.share
+        if not reached or self._quiet(score):
             return []
-        self._event = _Event(score, score, score)
-        return self._go_on(self._event, score)
+        if self._reached and not _follows(score, self._reached[-1][1]):
+            self._reached.clear()
+        self._reached.append((self._windows, score))
+        first_at, first = self._reached[0]
+        enough = len(self._reached) == self._query.needed
+        if not enough or self._windows - first_at >= self._query.of:
+            return []
+        self._event = _Event(level, first, first, first)
+        between = [one for _, one in self._reached]
+        self._reached.clear()
+        return [alert for one in between for alert in self._go_on(self._event, one)]
 
     def _quiet(self, score: Score) -> bool:
         """True in the cooldown; a clock that jumped to before it does not prolong it."""
@@ -115,10 +157,11 @@ class Rule:
             peak_z=peak.z,
             peak_share=peak.share,
             peak_cosine=peak.cosine,
-            on=self._query.on,
-            off=self._query.off,
+            on=event.level.on,
+            off=event.level.off,
             scores=tuple(event.scores),
             model=self._model,
+            promise=event.level.promise,
             readings=peak.readings,
             stages=event.last.stages,
         )

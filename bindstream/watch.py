@@ -1,24 +1,19 @@
-"""The watch: embeddings in, scores and alerts out. Matcher, calibration and rules in one line."""
+"""The watch: embeddings in, scores and alerts out. Each stream is judged by its own background."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass
+import functools
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from weakref import WeakValueDictionary
 
-from bindstream.calibration import Background
+import numpy as np
+
+from bindstream.calibration import Values
+from bindstream.lines import Lines
 from bindstream.matcher import Matcher, Query, Vectors
 from bindstream.records import Alert, Embedding, ModalityName, Score
-from bindstream.rules import Rule
-
-
-@dataclass
-class _Line:
-    """One query on one stream; `computed` is the window whose vector was scored last."""
-
-    background: Background
-    rule: Rule
-    computed: int = -1
+from bindstream.rules import Level
 
 
 class Watch:
@@ -26,79 +21,115 @@ class Watch:
 
     Args:
         background: per modality, text vectors (n, dim) of its background phrases.
+
+    `refused` counts vectors of another model than a query's: those are never compared.
     """
 
     def __init__(self, background: Mapping[ModalityName, Vectors]) -> None:
-        self._matcher = Matcher(background)
-        self._lines: dict[tuple[str, str], _Line] = {}
+        self._background = background
+        self._queries: dict[str, Query] = {}
+        self._models: Counter[str] = Counter()
+        self._streams: dict[tuple[str, ModalityName, str], Lines] = {}
+        self._matchers: WeakValueDictionary[Hashable, Matcher] = WeakValueDictionary()
+        self.refused = 0
 
     @property
     def queries(self) -> list[Query]:
-        return self._matcher.queries
-
-    @property
-    def refused(self) -> int:
-        """Vectors of another model than the queries'."""
-        return self._matcher.refused
+        return list(self._queries.values())
 
     def contrast_with(self, background: Mapping[ModalityName, Vectors]) -> None:
         """Take other background phrases from now on. For before the first query that is of words:
-        scores of those that there are would change in the middle of what they learned."""
-        self._matcher.contrast_with(background)
+        what streams gave until now is forgotten."""
+        self._background = background
+        self._streams.clear()
+        self._matchers.clear()
 
     def put(self, query: Query) -> list[Alert]:
         """Add a query, or replace the one of the same id, whose events end.
 
-        It learns its background anew.
+        It learns its background from what the streams gave so far.
         """
         ended = self.remove(query.config.id)
-        self._matcher.put(query)
+        self._queries[query.config.id] = query
+        self._models[query.model] += 1
+        for (stream, modality, model), lines in self._streams.items():
+            if query.model == model and query.watches(stream, modality):
+                lines.put(query)
         return ended
 
     def remove(self, query_id: str) -> list[Alert]:
         """Stop watching for a query; ends its events. Unknown ids are left alone."""
-        ended = [
-            alert
-            for (query, _), line in self._lines.items()
-            if query == query_id
-            for alert in line.rule.flush()
+        if (query := self._queries.pop(query_id, None)) is not None:
+            self._models[query.model] -= 1
+        return [alert for lines in self._streams.values() for alert in lines.remove(query_id)]
+
+    def push(self, embedding: Embedding) -> tuple[Sequence[Score], list[Alert]]:
+        """Scores of a window against each query that watches its stream, and alerts."""
+        return self.push_all([embedding])[0]
+
+    def push_all(
+        self, embeddings: Sequence[Embedding]
+    ) -> list[tuple[Sequence[Score], list[Alert]]]:
+        """As `push` one after another; streams of the same queries are scored in one go."""
+        places = [self._lines(embedding) for embedding in embeddings]
+        for lines in places:
+            lines.begin()
+        together: dict[Matcher | None, list[int]] = defaultdict(list)
+        for at, lines in enumerate(places):
+            together[lines.matcher].append(at)
+        scored: dict[int, tuple[Values, Values]] = {}
+        for matcher, group in together.items():
+            if matcher is not None:
+                found = matcher.push(np.stack([embeddings[at].vector for at in group]))
+                scored.update(zip(group, zip(*found, strict=True), strict=True))
+        nothing = np.zeros(0, np.float32)
+        return [
+            lines.push(embedding, *scored.get(at, (nothing, nothing)))
+            for at, (lines, embedding) in enumerate(zip(places, embeddings, strict=True))
         ]
-        self._matcher.remove(query_id)
-        self._forget(query_id)
-        return ended
 
-    def _forget(self, query_id: str) -> None:
-        self._lines = {k: v for k, v in self._lines.items() if k[0] != query_id}
+    def _lines(self, embedding: Embedding) -> Lines:
+        key = (embedding.stream, embedding.modality, embedding.model)
+        if key not in self._streams:
+            matchers = functools.partial(self._matcher, embedding.modality, len(embedding.vector))
+            lines = Lines(matchers, len(embedding.vector))
+            for query in self._queries.values():
+                if query.model == embedding.model and query.watches(*key[:2]):
+                    lines.put(query)
+            self._streams[key] = lines
+        others = self._models.total() - self._models[embedding.model]
+        self.refused += others > 0 and any(
+            q.model != embedding.model and q.watches(*key[:2]) for q in self._queries.values()
+        )
+        return self._streams[key]
 
-    def push(self, embedding: Embedding) -> tuple[list[Score], list[Alert]]:
-        scores: list[Score] = []
-        alerts: list[Alert] = []
-        computed = embedding.seq if embedding.same_as is None else embedding.same_as
-        for raw in self._matcher.push(embedding):
-            line = self._line(raw, embedding.model)
-            # Of each vector the first window that comes is learned: the query may be a new one.
-            repeated = embedding.same_as is not None and computed == line.computed
-            line.computed = computed
-            score = dataclasses.replace(raw, z=line.background.push(raw.value, repeated=repeated))
-            scores.append(score)
-            alerts += line.rule.push(score)
-        return scores, alerts
-
-    def _line(self, score: Score, model: str) -> _Line:
-        key = (score.query, score.stream)
-        if key not in self._lines:
-            config = next(q.config for q in self._matcher.queries if q.config.id == score.query)
-            self._lines[key] = _Line(Background(config.off), Rule(config, model))
-        return self._lines[key]
+    def _matcher(self, modality: ModalityName, dim: int, queries: tuple[Query, ...]) -> Matcher:
+        """The matcher of these queries, which streams share that watch for the same."""
+        key = (modality, queries)
+        if (matcher := self._matchers.get(key)) is None:
+            nothing = np.zeros((0, dim), np.float32)
+            matcher = Matcher(queries, self._background.get(modality, nothing))
+            self._matchers[key] = matcher
+        return matcher
 
     def due(self, now_ns: int) -> list[Alert]:
         """Ends events of streams that fell silent."""
-        return [a for line in self._lines.values() for a in line.rule.due(now_ns)]
+        return [alert for lines in self._streams.values() for alert in lines.due(now_ns)]
 
     def flush(self) -> list[Alert]:
         """Everything is over: ends every event."""
-        return [a for line in self._lines.values() for a in line.rule.flush()]
+        return [alert for lines in self._streams.values() for alert in lines.flush()]
 
     def warming(self) -> list[tuple[str, str]]:
         """(query, stream) pairs whose background is still being learned."""
-        return [key for key, line in self._lines.items() if not line.background.ready]
+        return [
+            (query, stream)
+            for (stream, _, _), lines in self._streams.items()
+            for query in lines.warming()
+        ]
+
+    def levels(self) -> Iterator[tuple[str, str, Level]]:
+        """(query, stream, level): how high a window has to score now, and what that promises."""
+        for (stream, _, _), lines in self._streams.items():
+            for query, level in lines.levels.items():
+                yield query, stream, level

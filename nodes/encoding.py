@@ -10,7 +10,7 @@ from ray.exceptions import RayError
 from bindstream.config import QueryConfig
 from bindstream.errors import ModelError
 from bindstream.matcher import Query, Vectors
-from bindstream.queries import encode_query, unknown_words_warning
+from bindstream.queries import doubts, encode_query
 from bindstream.records import ModalityName
 from bindstream.teaching.taught import Taught
 from nodes.embed import EmbedHealth
@@ -54,13 +54,12 @@ class QueryEncoder:
         if config.taught is not None:  # nothing is asked of a tower
             return encode_query(config, self._vectors, health.model, taught), []
         query = encode_query(config, self._vectors, health.model)
-        texts = [*config.text, *config.negatives]
+        texts = [*config.said, *config.held_against]
         unknown = ray.get(handle.unknown_words.remote(texts), timeout=ENCODE_S)
         if self.background is None:
             phrases = {m: ray.get(handle.background.remote(m)) for m in self._modalities}
             self.background = {m: self._vectors(some) for m, some in phrases.items() if some}
-        warning = unknown_words_warning(config, unknown)
-        return query, [warning] if warning else []
+        return query, doubts(config, unknown)
 
     def _vectors(self, texts: list[str]) -> Vectors:
         encoding = self._embedder.handle.encode_text.remote(texts)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import heapq
+import itertools
+import math
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bindstream.bus import Publisher, Subscriber
@@ -18,6 +21,19 @@ from bindstream.records import Alert, Embedding, ModalityName, Score
 from bindstream.sinks import Sink, open_sink
 from bindstream.watch import Watch
 from nodes.wiring import Wiring
+
+SHOWN_MOST = 500
+"""Lines of very many that health tells of: the scores of the highest z, and the first levels."""
+
+
+@dataclass(frozen=True)
+class Armed:
+    """A query on a stream: the z that starts an alert now, and what is promised of it."""
+
+    query: str
+    stream: str
+    on: float
+    promise: str
 
 
 @dataclass(frozen=True)
@@ -31,6 +47,7 @@ class MatchHealth:
     missed: dict[str, int]
     refused: int
     warming: list[tuple[str, str]]
+    armed: list[Armed]
     latency: dict[str, dict[str, float]]
     scores: list[Score]
     beat_s: float
@@ -51,7 +68,7 @@ class MatchNode:
         self._embeddings: dict[str, int] = {}
         self._alerts = 0
         self._latency = Latency()
-        self._scores: dict[tuple[str, str], Score] = {}
+        self._scores: dict[str, Sequence[Score]] = {}
         self._stopping = threading.Event()
         self._beat_s = self._heard_s = time.monotonic()
         self._error = ""
@@ -80,7 +97,7 @@ class MatchNode:
         with self._lock:
             if self._watch is not None:
                 self._announce(self._watch.remove(query_id))
-            self._scores = {k: s for k, s in self._scores.items() if k[0] != query_id}
+                self._scores.clear()
 
     def health(self) -> MatchHealth:
         with self._lock:
@@ -92,9 +109,10 @@ class MatchNode:
                 alerts=self._alerts,
                 missed=dict(self._subscriber.missed),
                 refused=self._subscriber.refused + (watch.refused if watch else 0),
-                warming=watch.warming() if watch else [],
+                warming=watch.warming()[:SHOWN_MOST] if watch else [],
+                armed=_armed(watch) if watch else [],
                 latency=self._latency.summary(),
-                scores=list(self._scores.values()),
+                scores=_highest(self._scores.values()),
                 beat_s=time.monotonic() - self._beat_s,
                 error=self._error,
             )
@@ -137,8 +155,7 @@ class MatchNode:
         if self._watch is None:
             return
         scores, alerts = self._watch.push(embedding)
-        for score in scores:
-            self._scores[score.query, score.stream] = score
+        self._scores[embedding.stream] = scores
         self._announce(alerts)
 
     def _announce(self, alerts: Sequence[Alert]) -> None:
@@ -154,3 +171,16 @@ class MatchNode:
                     sink.accept(alert)
                 except OSError as error:  # a full disk must not silence the other sinks
                     self._error = f"{type(sink).__name__}: {error}"
+
+
+def _highest(scores: Iterable[Sequence[Score]]) -> list[Score]:
+    """The last scores of all streams; of very many those of the highest z."""
+    found = [score for some in scores for score in some]
+    if len(found) <= SHOWN_MOST:
+        return found
+    return heapq.nlargest(SHOWN_MOST, found, key=lambda s: -math.inf if math.isnan(s.z) else s.z)
+
+
+def _armed(watch: Watch) -> list[Armed]:
+    found = itertools.islice(watch.levels(), SHOWN_MOST)
+    return [Armed(query, stream, level.on, level.promise) for query, stream, level in found]

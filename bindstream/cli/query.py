@@ -39,7 +39,7 @@ Examples:
 
   bindstream query add "glass breaking"
 
-  bindstream query add "a dog barks" "barking" --not "a door slams" --modality audio --on 6
+  bindstream query add "a dog barks" "barking" --not "a door slams" --modality audio --budget 1/day
 
   bindstream query add --taught queries/washer-beep.json
 """
@@ -77,10 +77,17 @@ def add(
     modalities: Annotated[
         list[str] | None, typer.Option("--modality", help="This modality alone; repeatable.")
     ] = None,
-    on: Annotated[float | None, typer.Option(help="An alert starts at this z.")] = None,
-    off: Annotated[float | None, typer.Option(help="An alert ends below this z.")] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="RATE", help="False alarms allowed: 0.2 (an hour), 3/day, 1/week."),
+    ] = None,
+    on: Annotated[
+        float | None, typer.Option(help="An alert starts at this z until enough was heard.")
+    ] = None,
+    off: Annotated[float | None, typer.Option(help="And ends below this one.")] = None,
     share: Annotated[
-        float | None, typer.Option(help="An alert needs the query to be so likely, 0 to 1.")
+        float | None,
+        typer.Option(help="And needs the query to be so likely, 0 to 1, until then."),
     ] = None,
     min_length: Annotated[
         float | None, typer.Option(help="Shorter events say nothing, seconds.")
@@ -103,6 +110,7 @@ def add(
         "negatives": negatives,
         "streams": streams,
         "modalities": modalities,
+        "budget": budget,
         "on": on,
         "off": off,
         "share": share,
@@ -132,8 +140,10 @@ def list_queries(
     if as_json:
         typer.echo(json.dumps(queries, indent=2, ensure_ascii=False))
         return
+    from bindstream.budget.promise import per_hour
+
     table = Table(box=SIMPLE_HEAD)
-    for heading in ("id", "text", "not", "streams", "modalities", "on", "off"):
+    for heading in ("id", "text", "not", "streams", "modalities", "budget"):
         table.add_column(heading, overflow="fold")  # an id cut short could not be removed
     for query in queries:
         table.add_row(
@@ -142,10 +152,21 @@ def list_queries(
             escape(" | ".join(query["negatives"])),
             ", ".join(query["streams"] or ["all"]),
             ", ".join(query["modalities"] or ["all"]),
-            f"{query['on']:g}",
-            f"{query['off']:g}",
+            per_hour(query["budget"]),
         )
     out.print(table)
+    said = _ask({"op": "status"}, config, address, keys, client)["match"]
+    if said.get("armed"):
+        out.print(_levels(said["armed"]))
+
+
+def _levels(armed: list[dict[str, Any]]) -> Table:
+    """A line a query and stream: the level that starts an alert now, and what it promises."""
+    table = Table("id", "stream", "alert at z", "false alarms")
+    for line in armed:
+        promise = line["promise"] or "not enough heard yet"
+        table.add_row(line["query"], line["stream"], f"{line['on']:.1f}", escape(promise))
+    return table
 
 
 @query_app.command("remove", help=_REMOVE_HELP)

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, field_validator,
 from pydantic_core import PydanticCustomError
 
 from bindstream.config.section import Section
+from bindstream.negation import meant
 from bindstream.records import ModalityName
 
 NAME = r"^[a-z0-9_-]+$"
@@ -32,6 +33,26 @@ Names = Annotated[tuple[Name, ...], BeforeValidator(_as_tuple), Field(min_length
 Sensors = Annotated[tuple[ModalityName, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
 
 
+def _per_hour(value: Any) -> Any:
+    """A rate as people write it: 0.2, "0.2/h", "3/day", "1 a week"."""
+    if not isinstance(value, str):
+        return value
+    found = RATE.fullmatch(value.lower())
+    if found is None:
+        raise PydanticCustomError(
+            "budget",
+            "{value} is no number of false alarms: write 0.2 (an hour), '3/day' or '1/week'",
+            {"value": repr(value)},
+        )
+    return float(found[1]) / HOURS[(found[2] or "h")[0]]
+
+
+RATE = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*(?:(?:/|a|an|per)\s*(h|hour|d|day|w|week))?\s*")
+HOURS = {"h": 1.0, "d": 24.0, "w": 168.0}
+Budget = Annotated[float, BeforeValidator(_per_hour)]
+"""False alarms an hour."""
+
+
 def id_from(text: str) -> str:
     """A query's id made from its words: "Glass breaking!" gives "glass-breaking".
 
@@ -44,9 +65,12 @@ def id_from(text: str) -> str:
 class QueryConfig(Section):
     """What to watch for, in words or as it was taught by examples, and when to speak up.
 
-    `on` and `off` are levels of `Score.z`: robust standard deviations above the stream's own
-    background. An alert starts at `on` and ends below `off`, which keeps one event one alert.
-    `share` is how likely an explanation of the window the query must be to start one.
+    `budget` is what counts: the level of each stream is drawn from its own background, so that
+    false alarms stay within it. `on`, `off` and `share` hold until enough of that was heard. `on`
+    and `off` are levels of `Score.z`: robust standard deviations above the stream's own background.
+    An alert starts at `on` and ends below `off`, which keeps one event one alert; their difference
+    stays the same at other levels. `share` is how likely an explanation of the window the query
+    must be to start one.
     """
 
     id: Name = Field(default="", description="names the query on the bus; made from its words")
@@ -61,9 +85,21 @@ class QueryConfig(Section):
     negatives: Phrases = Field(
         default=(), description="what it is not: sounds or sights it is easily mistaken for"
     )
+    literal: bool = Field(
+        default=False,
+        description="take 'no', 'not' and 'without' as words like any other, as in 'a no entry "
+        "sign'; else what they deny is held against the query",
+    )
     streams: Names | None = Field(default=None, description="only these streams; all if left out")
     modalities: Sensors | None = Field(
         default=None, description="only streams of these modalities; all if left out"
+    )
+    budget: Budget = Field(
+        default=0.2,
+        gt=0,
+        le=3600,
+        description="false alarms an hour, or as '3/day': the level follows from each stream's own "
+        "background, as soon as that is known",
     )
     on: float = Field(default=3.0, gt=0, le=100, description="an alert starts at this z")
     off: float = Field(default=1.5, ge=-10, le=100, description="an alert ends below this z")
@@ -74,8 +110,18 @@ class QueryConfig(Section):
         description="an alert needs the query to be so likely among itself, its negatives and what "
         "else the model knows of this modality",
     )
+    needed: int = Field(
+        default=1, ge=1, le=60, description="so many of the last `of` windows start an alert"
+    )
+    of: int = Field(default=1, ge=1, le=60, description="windows looked back at, see `needed`")
     min_length_s: float = Field(
         default=0.0, ge=0, le=3600, description="shorter events say nothing, seconds"
+    )
+    max_length_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=86400,
+        description="longer events end after so long, seconds; 0: never",
     )
     cooldown_s: float = Field(
         default=5.0, ge=0, le=86400, description="silence after an alert, seconds"
@@ -115,12 +161,57 @@ class QueryConfig(Section):
         return modalities
 
     @model_validator(mode="after")
+    def _no_mere_absence(self) -> QueryConfig:
+        for phrase in self.text if self.taught is None and not self.literal else ():
+            if meant(phrase) is None:
+                raise PydanticCustomError(
+                    "absence",
+                    "{phrase} says what is not there, which no sensor shows: say what is seen or "
+                    "heard instead ('an empty room'), or 'THIS without THAT'; literal: true takes "
+                    "the words as they are",
+                    {"phrase": repr(phrase)},
+                )
+        return self
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """The phrasings whose vectors are watched for: less what they deny."""
+        if self.literal:
+            return self.text
+        return tuple(dict.fromkeys(found.said for phrase in self.text if (found := meant(phrase))))
+
+    @property
+    def held_against(self) -> tuple[str, ...]:
+        """The negatives, and what the phrasings deny."""
+        if self.literal:
+            return self.negatives
+        denied = [found.denied for phrase in self.text if (found := meant(phrase))]
+        return tuple(dict.fromkeys((*self.negatives, *filter(None, denied))))
+
+    @model_validator(mode="after")
     def _words_or_examples(self) -> QueryConfig:
         if self.taught is not None and self.negatives:
             raise PydanticCustomError(
                 "taught_negatives",
                 "negatives are words, with which a taught query is not compared: teach it with "
                 "--not FILES",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _windows(self) -> QueryConfig:
+        if self.needed > self.of:
+            raise PydanticCustomError(
+                "windows",
+                "needed ({needed}) of the last {of} windows can never reach the level",
+                {"needed": self.needed, "of": self.of},
+            )
+        if 0 < self.max_length_s < self.min_length_s:
+            raise PydanticCustomError(
+                "lengths",
+                "max_length_s ({most}) must not be below min_length_s ({least}): nothing would be "
+                "announced",
+                {"most": self.max_length_s, "least": self.min_length_s},
             )
         return self
 

@@ -1,0 +1,148 @@
+"""The tables and the picture of `alerts.py`, from a row a line and budget."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+BUDGETS = (0.1, 0.5, 2.0)
+FIXED = (0.5, 2.0)  # false alarms an hour, beside those that the product had
+WAYS = ("product", "cosine", "z-score", "softmax", "average")
+COLOURS = {"audio": "tab:blue", "imu": "tab:green", "vision": "tab:orange"}
+
+
+def show_budgets(rows: Sequence[dict[str, Any]]) -> None:
+    heads = ("lines", "hours", "median", "pooled", "<= 2x", "exact", "over", "promised", "recall")
+    print(f"\n{'modality':10s}{'budget':>6s}" + "".join(f"{head:>9s}" for head in heads))
+    for modality in (*dict.fromkeys(r["modality"] for r in rows), "all"):
+        for budget in BUDGETS:
+            mine = of(rows, modality, budget)
+            hours = sum(r["hours"] for r in mine)
+            rates = [r["false"] / r["hours"] for r in mine]
+            kept = np.mean([r["false"] <= 2 * budget * r["hours"] for r in mine])
+            exact = np.mean([poisson(2 * budget * r["hours"], budget * r["hours"]) for r in mine])
+            over = np.mean([1 - poisson(r["false"] - 1, budget * r["hours"]) < 0.05 for r in mine])
+            promised = np.mean([r["is_promised"] for r in mine])
+            pooled = sum(r["false"] for r in mine) / hours
+            print(
+                f"{modality:10s}{budget:6g}{len(mine):9d}{hours:9.1f}{np.median(rates):9.2f}",
+                end="",
+            )
+            print(f"{pooled:9.2f}{kept:9.0%}{exact:9.0%}{over:9.0%}{promised:9.0%}", end="")
+            print(f"{recall(mine, 'found'):9.0%}")
+
+
+def of(rows: Sequence[dict[str, Any]], modality: str, budget: float) -> list[dict[str, Any]]:
+    return [r for r in rows if r["budget"] == budget and modality in ("all", r["modality"])]
+
+
+def poisson(most: float, mean: float) -> float:
+    """The chance of at most so many where `mean` are expected."""
+    terms = (
+        math.exp(k * math.log(mean) - mean - math.lgamma(k + 1))
+        for k in range(math.floor(most + 1e-9) + 1)
+    )
+    return min(sum(terms), 1.0)
+
+
+def recall(rows: Sequence[dict[str, Any]], field: str) -> float:
+    events = sum(r["events"] for r in rows)
+    return sum(r[field] for r in rows) / events if events else math.nan
+
+
+def show_causes(rows: Sequence[dict[str, Any]]) -> None:
+    """What happened at the false alarms, and whether they come of few recordings."""
+    print(
+        f"\nfalse alarms at {BUDGETS[-1]:g}/h: in the room alone, and of the worst of the sources"
+    )
+    print("stream      lines    false     room   source   most often")
+    for name in dict.fromkeys(r["stream"] for r in rows):
+        mine = [r for r in rows if r["stream"] == name and r["budget"] == BUDGETS[-1]]
+        found = [cause for r in mine for cause in r["causes"]]
+        share = 1 / max(len(found), 1)
+        alone = share * sum(concept == "nothing" for concept, _ in found)
+        top = share * max(Counter(source for _, source in found if source).values(), default=0)
+        said = Counter(f"{r['query']}: {concept}" for r in mine for concept, _ in r["causes"])
+        often = "; ".join(f"{what} {n}" for what, n in said.most_common(3))
+        print(f"{name:10s}{len(mine):7d}{len(found):9d}{alone:9.0%}{top:9.0%}   {often}")
+
+
+def show_recall(rows: Sequence[dict[str, Any]]) -> None:
+    print("\nmodality  at the false alarms of   events" + "".join(f"{w:>10s}" for w in WAYS))
+    for modality in (*dict.fromkeys(r["modality"] for r in rows), "all"):
+        for said, budget, found in settings():
+            mine = [r for r in of(rows, modality, budget) if r["events"]]
+            events = sum(r["events"] for r in mine)
+            shares = [sum(found(r)[w] for r in mine) / max(events, 1) for w in WAYS]
+            print(f"{modality:10s}{said:24s}{events:7d}", end="")
+            print("".join(f"{share:10.0%}" for share in shares))
+
+
+def settings() -> Iterator[tuple[str, float, Any]]:
+    """Whose false alarms are allowed, of which budget's rows, and what is found there."""
+    for budget in BUDGETS:
+        yield f"the product, {budget:g}/h", budget, lambda r: r["equal"]
+    for k, rate in enumerate(FIXED):
+        yield f"{rate:g}/h each", BUDGETS[0], lambda r, k=k: r["fixed"][k]
+
+
+def draw(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Writes a PNG: a dot a line and budget on the left, a bar a way on the right."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6))
+    dots(left, rows)
+    bars(right, rows)
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def dots(axis: Any, rows: Sequence[dict[str, Any]]) -> None:
+    """Budgeted against realised. A line without any false alarm lies at half of one in its hours,
+    hollow."""
+    rng = np.random.default_rng(0)
+    for place, modality in enumerate(dict.fromkeys(r["modality"] for r in rows)):
+        mine = [r for r in rows if r["modality"] == modality]
+        shift = 1.22 ** (place - 1)
+        at = [r["budget"] * shift * np.exp(rng.uniform(-0.08, 0.08)) for r in mine]
+        rates = [max(r["false"], 0.5) / r["hours"] for r in mine]
+        colour = COLOURS[modality]
+        faces = [colour if r["false"] else "none" for r in mine]
+        axis.scatter(at, rates, s=16, c=faces, edgecolors=colour, linewidths=0.8, alpha=0.75)
+        axis.scatter([], [], s=16, c=colour, label=modality)
+    axis.scatter([], [], s=16, c="none", edgecolors="grey", label="none heard (half of one)")
+    ends = np.array([BUDGETS[0] / 2, BUDGETS[-1] * 2])
+    axis.plot(ends, ends, color="black", lw=1, label="budget")
+    axis.plot(ends, 2 * ends, color="black", lw=1, ls=":", label="twice the budget")
+    axis.set(xscale="log", yscale="log")
+    axis.set(xlabel="budget, false alarms an hour", ylabel="realised, false alarms an hour")
+    axis.set_xticks(BUDGETS, [f"{b:g}" for b in BUDGETS])
+    axis.minorticks_off()
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=7, loc="upper left")
+
+
+def bars(axis: Any, rows: Sequence[dict[str, Any]]) -> None:
+    """Recall at the product's own false alarms, by budget."""
+    width = 0.8 / len(WAYS)
+    for index, name in enumerate(WAYS):
+        shares = []
+        for budget in BUDGETS:
+            mine = [r for r in rows if r["budget"] == budget]
+            events = sum(r["events"] for r in mine)
+            shares.append(sum(r["equal"][name] for r in mine) / max(events, 1))
+        places = np.arange(len(BUDGETS)) + (index - (len(WAYS) - 1) / 2) * width
+        axis.bar(places, shares, width, label=name)
+    axis.set_xticks(range(len(BUDGETS)), [f"{b:g}/h" for b in BUDGETS])
+    axis.set(xlabel="with the product's false alarms at a budget of", ylabel="recall of events")
+    axis.grid(alpha=0.3, axis="y")
+    axis.legend(fontsize=8)

@@ -1,0 +1,81 @@
+"""What a stream gave of late: its vectors, from which any query's background follows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bindstream.budget.events import Times
+from bindstream.records import Embedding
+
+BYTES_MOST = 64 << 20
+"""Memory a stream's vectors may take: a day at one a second of the starter's 256 numbers, six hours
+of imagebind_huge's 1024."""
+FIRST = 1024  # vectors that room is made for at first
+CHUNK = 4096
+
+
+class Heard:
+    """The last computed vectors of one stream, oldest first, as float16; `total` counts all ever.
+
+    A window for which an earlier vector stands prolongs that one: the time was observed, and its
+    score counts once.
+    """
+
+    def __init__(self, dim: int) -> None:
+        self._most = max(BYTES_MOST // (2 * dim), FIRST)
+        self._vectors = np.zeros((FIRST, dim), np.float16)
+        self._times = np.zeros((FIRST, 2), np.int64)
+        self._first, self._count = 0, 0
+        self.total = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def push(self, embedding: Embedding, *, repeated: bool = False) -> bool:
+        """True if it was taken as new; windows older than the newest are left out.
+
+        Args:
+            repeated: its vector was pushed before.
+        """
+        if self._count and embedding.end_ns <= self._times[self._place(self._count - 1), 1]:
+            return False
+        if repeated and self._count:
+            self._times[self._place(self._count - 1), 1] = embedding.end_ns
+            return False
+        if self._count == len(self._times) and self._count < self._most:
+            self._grow()
+        if self._count == len(self._times):
+            self._first = self._place(1)
+            self._count -= 1
+        place = self._place(self._count)
+        self._vectors[place] = embedding.vector
+        self._times[place] = embedding.start_ns, embedding.end_ns
+        self._count += 1
+        self.total += 1
+        return True
+
+    def _place(self, index: int) -> int:
+        return (self._first + index) % len(self._times)
+
+    def _grow(self) -> None:
+        size = min(2 * len(self._times), self._most)
+        order = np.arange(self._first, self._first + self._count) % len(self._times)
+        vectors = np.zeros((size, self._vectors.shape[1]), np.float16)
+        times = np.zeros((size, 2), np.int64)
+        vectors[: self._count], times[: self._count] = self._vectors[order], self._times[order]
+        self._vectors, self._times, self._first = vectors, times, 0
+
+    def vectors(self) -> Iterator[NDArray[np.float32]]:
+        """All vectors, oldest first, in pieces (n, dim) float32."""
+        for start in range(0, self._count, CHUNK):
+            stop = min(start + CHUNK, self._count)
+            places = np.arange(self._first + start, self._first + stop) % len(self._times)
+            yield self._vectors[places].astype(np.float32)
+
+    def times(self) -> tuple[Times, Times]:
+        """Starts and ends of the vectors' windows, (n,) UTC ns each."""
+        places = np.arange(self._first, self._first + self._count) % len(self._times)
+        return self._times[places, 0], self._times[places, 1]

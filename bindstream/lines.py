@@ -1,0 +1,257 @@
+"""All queries on one stream: scores against the stream's background, levels, rules.
+
+A line is one query on one stream. Lines are scored side by side; only those that stand out, or did
+a moment ago, are looked at one by one.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bindstream.budget.events import Series, Shape
+from bindstream.budget.heard import Heard
+from bindstream.budget.promise import Promise, promise
+from bindstream.budget.tail import FEWEST
+from bindstream.calibration import Backgrounds, Values
+from bindstream.config import QueryConfig
+from bindstream.matcher import Matcher, Query, shares
+from bindstream.records import Alert, Embedding, Score
+from bindstream.rules import Level, Rule, level_of
+
+FIRST_REFIT = 120
+"""Windows after which a level is drawn from the background for the first time."""
+GROWTH = 1.1
+"""A level is drawn anew once the background is longer by a tenth."""
+MOST_REFIT = 3600
+"""And after so many windows at the latest."""
+RESTS = 180
+"""Between two levels as many windows go by as were heard, divided by this: whatever the number of
+queries, drawing levels takes about a millisecond a window."""
+TOGETHER = 256
+"""New queries that learn what was heard side by side."""
+
+
+@dataclass(frozen=True)
+class Scores(Sequence[Score]):
+    """What each line made of one window, as `Score` records that are made when they are read."""
+
+    embedding: Embedding
+    queries: tuple[Query, ...]
+    cosines: Values
+    values: Values
+    z: Values
+    shares: Values
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+    @overload
+    def __getitem__(self, line: int) -> Score: ...
+    @overload
+    def __getitem__(self, line: slice) -> list[Score]: ...
+    def __getitem__(self, line: int | slice) -> Score | list[Score]:
+        if isinstance(line, slice):
+            return [self[one] for one in range(*line.indices(len(self)))]
+        of = self.embedding
+        return Score(
+            query=self.queries[line].config.id,
+            stream=of.stream,
+            modality=of.modality,
+            seq=of.seq,
+            start_ns=of.start_ns,
+            end_ns=of.end_ns,
+            cosine=float(self.cosines[line]),
+            value=float(self.values[line]),
+            z=float(self.z[line]),
+            share=float(self.shares[line]),
+            readings=of.readings,
+            stages=of.stages,
+        )
+
+
+def shape_of(query: QueryConfig) -> Shape:
+    """What an event of this query has to be, apart from how high."""
+    return Shape(
+        hysteresis=query.on - query.off,
+        needed=query.needed,
+        of=query.of,
+        least_ns=round(query.min_length_s * 1e9),
+        cooldown_ns=round(query.cooldown_s * 1e9),
+        most_ns=round(query.max_length_s * 1e9),
+    )
+
+
+class Lines:
+    """Every query that watches one stream. Reads no clock.
+
+    Args:
+        matchers: gives the matcher of some queries, against this modality's background; streams of
+            the same queries share one.
+        dim: length of the stream's vectors.
+    """
+
+    def __init__(self, matchers: Callable[[tuple[Query, ...]], Matcher], dim: int) -> None:
+        self._matchers = matchers
+        self._queries: tuple[Query, ...] = ()
+        self._new: list[Query] = []
+        self.matcher: Matcher | None = None
+        self._heard = Heard(dim)
+        self._backgrounds = Backgrounds(np.zeros(0, np.float32))
+        self._on = np.zeros(0)
+        self._share = np.zeros(0)
+        self._at: dict[str, int] = {}
+        self.levels: dict[str, Level] = {}
+        self._refits: list[tuple[int, str]] = []
+        self._rested = 0
+        self._rules: dict[str, Rule] = {}
+        self._computed = -1
+
+    def warming(self) -> list[str]:
+        """Queries whose background is still being learned."""
+        ready = self._backgrounds.ready
+        names = [q.config.id for line, q in enumerate(self._queries) if not ready[line]]
+        return [*names, *(q.config.id for q in self._new)]
+
+    def put(self, query: Query) -> None:
+        """Adds a query. It learns from what the stream gave so far, with the next window."""
+        self._new.append(query)
+
+    def remove(self, query_id: str) -> list[Alert]:
+        """Ends the query's event; nothing if there is no such query."""
+        self._new = [q for q in self._new if q.config.id != query_id]
+        if query_id in self._at:
+            self._backgrounds.drop(self._at[query_id])
+            self._arrange([q for q in self._queries if q.config.id != query_id])
+            del self.levels[query_id]
+            self._refits = [(due, name) for due, name in self._refits if name != query_id]
+            heapq.heapify(self._refits)
+        rule = self._rules.pop(query_id, None)
+        return rule.flush() if rule else []
+
+    def _arrange(self, queries: Sequence[Query]) -> None:
+        self._queries = tuple(queries)
+        self._at = {query.config.id: line for line, query in enumerate(queries)}
+        self.matcher = self._matchers(self._queries) if queries else None
+        levels = [self.levels[q.config.id] for q in queries]
+        self._on = np.array([level.on for level in levels], np.float32)
+        self._share = np.array([level.share for level in levels], np.float32)
+
+    def begin(self) -> None:
+        """Queries that came since the last window learn, and are watched for from now on."""
+        if not self._new:
+            return
+        new, self._new = self._new, []
+        learned: list[Backgrounds] = []
+        for start in range(0, len(new), TOGETHER):
+            some = new[start : start + TOGETHER]
+            lines = Backgrounds(np.array([q.config.off for q in some]))
+            z = self._learned(some, lines)
+            for line, query in enumerate(some):
+                if len(self._heard) >= FIRST_REFIT:
+                    self._refit(query, z[:, line])
+                else:
+                    self.levels[query.config.id] = level_of(query.config)
+                    heapq.heappush(self._refits, (FIRST_REFIT, query.config.id))
+            learned.append(lines)
+        self._backgrounds.join(learned)
+        self._arrange([*self._queries, *new])
+
+    def _learned(self, queries: Sequence[Query], lines: Backgrounds) -> Values:
+        """z of queries for all that was heard, (n, q), which `lines` learn."""
+        matcher = self._matchers(tuple(queries))
+        found = [lines.push_all(matcher.push(piece)[1]) for piece in self._heard.vectors()]
+        return np.concatenate([np.zeros((0, len(queries)), np.float32), *found])
+
+    def push(
+        self, embedding: Embedding, cosines: Values, values: Values
+    ) -> tuple[Sequence[Score], list[Alert]]:
+        """A window's score for each query, and the alerts it started or ended.
+
+        Args:
+            cosines, values: (q,), what `matcher` makes of the window, since `begin`.
+        """
+        repeated = self._is_repeated(embedding)
+        taken = self._heard.push(embedding, repeated=repeated)
+        if self.matcher is None:
+            return [], []
+        z = self._backgrounds.push(values, repeated=repeated)
+        likely = np.where(self.matcher.has_contrast, shares(values), np.float32(1))
+        scores = Scores(embedding, self._queries, cosines, values, z, likely)
+        alerts = self._judge(scores, (z >= self._on) & (likely >= self._share))
+        if taken:
+            self._refit_one()
+        return scores, alerts
+
+    def _is_repeated(self, embedding: Embedding) -> bool:
+        """True for a vector that was scored before."""
+        computed = embedding.seq if embedding.same_as is None else embedding.same_as
+        repeated = embedding.same_as is not None and computed == self._computed
+        self._computed = computed
+        return repeated
+
+    def _judge(self, scores: Scores, reached: NDArray[np.bool_]) -> list[Alert]:
+        alerts: list[Alert] = []
+        for line in np.flatnonzero(reached).tolist():
+            query = scores.queries[line]
+            self._rules.setdefault(query.config.id, Rule(query.config, query.model))
+        for name, rule in list(self._rules.items()):
+            score = scores[self._at[name]]
+            alerts += rule.push(score, self.levels[name])
+            if rule.is_idle(score):
+                del self._rules[name]
+        return alerts
+
+    def _refit_one(self) -> None:
+        """The level of one query that is due, if there was enough rest."""
+        self._rested += 1
+        has_rested = self._rested * RESTS >= len(self._heard)
+        if not (has_rested and self._refits and self._refits[0][0] <= self._heard.total):
+            return
+        self._rested = 0
+        line = self._at[heapq.heappop(self._refits)[1]]
+        query = self._queries[line]
+        learned = Backgrounds(np.array([query.config.off]))
+        level = self._refit(query, self._learned([query], learned)[:, 0])
+        self._on[line], self._share[line] = level.on, level.share
+
+    def _refit(self, query: Query, z: Values) -> Level:
+        """Draws a query's level from its z (n,) of all that was heard."""
+        starts, ends = self._heard.times()
+        known = np.isfinite(z)  # not so in the warm-up
+        series = Series(z[known].astype(np.float64), starts[known], ends[known])
+        made = promise(series, shape_of(query.config), query.config.budget)
+        total, name = self._heard.total, query.config.id
+        due = min(math.ceil(total * GROWTH), total + MOST_REFIT)
+        heapq.heappush(self._refits, (due, name))
+        level = self.levels[name] = _level(query.config, made)
+        return level
+
+    def due(self, now_ns: int) -> list[Alert]:
+        """Ends events if the stream fell silent."""
+        return [alert for rule in self._rules.values() for alert in rule.due(now_ns)]
+
+    def flush(self) -> list[Alert]:
+        """The stream is over: ends every event."""
+        return [alert for rule in self._rules.values() for alert in rule.flush()]
+
+
+def _level(query: QueryConfig, made: Promise) -> Level:
+    """The level that holds, from what can be promised.
+
+    Once the budget can be promised, the level that keeps it. Until then the likeliest level for
+    it, not below the one that the query starts with.
+    """
+    apart = query.on - query.off
+    if made.is_kept:
+        return Level(made.cut, made.cut - apart, promise=str(made))
+    if made.tail.peaks < FEWEST:
+        return Level(query.on, query.off, query.share, str(made))
+    on = max(query.on, made.tail.level(query.budget))
+    return Level(on, on - apart, query.share, str(made))
