@@ -17,6 +17,7 @@ _GROUPS = (
     "watching",
     "query",
     "search",
+    "backtest",
     "teach",
     "train",
     "align",

@@ -110,9 +110,9 @@ def search(
     terms += [term(each, -1.0) for each in minus or ()]
     if not words and not any(each.weight > 0 for each in terms):
         raise ConfigError("there is nothing to search for.", fix="Give WORDS, or --like FILE.")
-    scope = _scope(since, until, streams, modality)
+    scope = scope_of(since, until, streams, modality)
     files_of = modality_named(file_modality) if file_modality else None
-    opened, configured = _open(config, history)
+    opened, configured = history_of(config, history)
     needed = towers(words or [], terms, files_of)
     loaded: Model | None = None
     if needed:
@@ -151,11 +151,11 @@ def similar(
     from bindstream.history.search import Question
 
     stream, start_ns = window_named(window_id)
-    opened, _ = _open(config, history)
+    opened, _ = history_of(config, history)
     windows = stored(opened, window_id, seconds)
     vector = unit_mean(np.stack([window.vector for window in windows]))
     itself = (stream, start_ns, windows[-1].end_ns)
-    scope = _scope(since, until, streams, modality, but=(itself,))
+    scope = scope_of(since, until, streams, modality, but=(itself,))
     answer(opened, Question(vector, windows[0].model), scope, top, as_json)
 
 
@@ -173,7 +173,7 @@ def _existing(like: Sequence[str] | None) -> list[Term]:
     return terms
 
 
-def _scope(
+def scope_of(
     since: str,
     until: str | None,
     streams: list[str] | None,
@@ -219,7 +219,7 @@ def when(said: str, now_ns: int, option: str) -> int:
         ) from None
 
 
-def _open(config: Path | None, folder: Path | None) -> tuple[History, str]:
+def history_of(config: Path | None, folder: Path | None) -> tuple[History, str]:
     """The history, and the name of the model that the configuration has."""
     from bindstream.config import load_config
     from bindstream.history.reader import History

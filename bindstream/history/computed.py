@@ -51,4 +51,5 @@ def _firsts(block: Block, last: int) -> NDArray[np.intp]:
 def _ends(block: Block, firsts: NDArray[np.intp]) -> Times:
     """Where the last window ends that each vector stands for."""
     lasts = np.append(firsts[1:], len(block.seq)) - 1
-    return block.ends_ns[lasts]
+    ends: Times = block.ends_ns[lasts]
+    return ends

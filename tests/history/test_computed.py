@@ -28,9 +28,7 @@ def test_reused_windows_prolong_the_one_that_stood_for_them(
     tmp_path: Path, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     same = {2: 1, 3: 1, 6: 5, 7: 5, 8: 5}
-    windows = [
-        window(seq=i, same_as=same.get(i), vector=unit(same.get(i, i))) for i in range(10)
-    ]
+    windows = [window(seq=i, same_as=same.get(i), vector=unit(same.get(i, i))) for i in range(10)]
     written(tmp_path, windows)
     blocks = list(History(tmp_path).read(MODEL, "door"))
 

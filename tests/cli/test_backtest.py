@@ -1,0 +1,96 @@
+"""bindstream backtest: a query tried on what was kept, by its words alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bindstream import load_model
+from tests.cli.conftest import Command
+from tests.history.windows import NOON_NS, SECOND_NS, window, written
+
+pytest.importorskip("lancedb")
+BARKS = (600, 2400)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An hour of a kitchen in which a dog barks twice, and of a cellar in which none does."""
+    model = load_model("starter", modalities=["text"])
+    room, dog = model.encode_text(["room tone", "a dog barking"])
+    rng = np.random.default_rng(0)
+    windows = []
+    for stream in ("kitchen", "cellar"):
+        for i in range(3600):
+            barks = stream == "kitchen" and any(at <= i < at + 4 for at in BARKS)
+            vector = room + 0.04 * rng.standard_normal(len(room)) + 2.0 * barks * dog
+            vector = (vector / np.linalg.norm(vector)).astype(np.float32)
+            over = {"modality": "audio", "model": model.fingerprint, "vector": vector}
+            windows.append(window(stream, i, **over))
+    folder = tmp_path_factory.mktemp("home")
+    written(folder / "history", windows)
+    return folder
+
+
+def arguments(home: Path, *more: str) -> list[str]:
+    return ["backtest", "a dog barking", "--history", str(home / "history"),
+            "--since", "2020-01-01", "--threads", "1", *more]  # fmt: skip
+
+
+def test_events_promises_and_near_misses_of_each_stream_are_told(
+    home: Path, bindstream: Command
+) -> None:
+    said = json.loads(bindstream(*arguments(home, "--budget", "4", "--json")).out)
+    assert said["budget_per_hour"] == 4
+    streams = {one["stream"]: one for one in said["streams"]}
+    assert list(streams) == ["cellar", "kitchen"]
+    kitchen = streams["kitchen"]
+    found = [(event["start_ns"] - NOON_NS) // SECOND_NS for event in kitchen["events"]]
+    assert [at for at in found if any(abs(at - bark) <= 2 for bark in BARKS)] == list(BARKS)
+    assert kitchen["hours"] == pytest.approx(1, rel=0.02)
+    assert kitchen["promise"]["kept"]
+    assert all(miss["z"] < kitchen["cut"] for miss in kitchen["near_misses"])
+    assert kitchen["events"][0]["id"].startswith("kitchen/")
+    assert len(streams["cellar"]["events"]) <= 8
+
+
+def test_too_little_is_said_with_what_can_be_promised(home: Path, bindstream: Command) -> None:
+    shown = bindstream(*arguments(home, "--budget", "1/day", "--stream", "cellar")).out
+    words = " ".join(shown.split())
+    assert "cellar" in words
+    assert "kitchen" not in words
+    assert "cannot promise below" in words
+
+
+def test_a_picture_is_drawn(home: Path, bindstream: Command, tmp_path: Path) -> None:
+    bindstream(*arguments(home, "--out", str(tmp_path / "dog.png")))
+    with Image.open(tmp_path / "dog.png") as picture:
+        assert picture.width > 900
+        assert len(np.unique(np.asarray(picture.convert("L")))) > 20
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--budget", "often"], "no number of false alarms"),
+        (["--out", "dog.txt"], "is no picture"),
+        (["--out", "/nowhere/dog.png"], "there is no folder /nowhere"),
+        (["--stream", "attic"], "there are no windows of this model"),
+        (["-m", "smell"], "no modality"),
+    ],
+)
+def test_what_cannot_be_done_is_said_with_a_way_out(
+    home: Path, bindstream: Command, more: list[str], said: str
+) -> None:
+    answer = bindstream(*arguments(home, *more))
+    assert answer.code != 0
+    assert said in " ".join(answer.err.split())
+
+
+def test_mere_absence_is_refused(home: Path, bindstream: Command) -> None:
+    given = ["backtest", "no dog", "--history", str(home / "history")]
+    assert "says what is not there" in " ".join(bindstream(*given).err.split())
