@@ -274,9 +274,14 @@ def test_words_that_the_base_does_not_know_are_named(tmp_path: Path) -> None:
 
 
 PROGRAM = """
-import sys, torch
+import sys, time, torch
 from bindstream.training import trainer
 trainer.KEEP_EVERY_S = trainer.SHOW_EVERY_S = 0.2
+loss = trainer.contrastive_loss
+def slowly(*given):  # so that a busy machine does not stop it too late
+    time.sleep(0.06)
+    return loss(*given)
+trainer.contrastive_loss = slowly
 from bindstream.cli import main
 main(sys.argv[1:])
 """
