@@ -34,7 +34,8 @@ import numpy as np
 from labelled import THINGS, Thing, Vectors
 from numpy.typing import NDArray
 
-from bindstream.matcher import CONTRAST_TEMPERATURE, SAME_MEANING, soft_maximum
+from bindstream import matcher
+from bindstream.config import QueryConfig
 from bindstream.models import load_model
 from bindstream.models.encoder import Model
 from bindstream.records import ModalityName
@@ -150,13 +151,10 @@ def queries(learn: dict[str, list[Thing]], k: int, words: dict[str, Vectors]) ->
 
 def shares(query: Query, vectors: Vectors, background: Vectors) -> Scores:
     """As the matcher holds them, (n,)."""
-    scores = vectors @ query.vector
-    if query.level is not None:
-        value = scores - query.level
-    else:
-        others = background[background @ query.vector < SAME_MEANING]
-        value = scores - [soft_maximum(others @ vector) for vector in vectors]
-    found: Scores = 1 / (1 + np.exp(-value / CONTRAST_TEMPERATURE))
+    nothing = np.zeros((0, vectors.shape[1]), np.float32)
+    asked = matcher.Query(QueryConfig(text="it"), query.vector, nothing, "", query.level)
+    values = matcher.Matcher([asked], background).push(vectors)[1]
+    found: Scores = matcher.shares(values[:, 0])
     return found
 
 
