@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bindstream.budget.events import Levels, Series, Shape, Times, critical_levels, events
+from bindstream.budget.events import Levels, Series, Shape, critical_levels, events
+from bindstream.budget.heard import Piece
 from bindstream.budget.promise import CANDIDATES, Promise, promise
 from bindstream.calibration import Backgrounds
 from bindstream.lines import shape_of
@@ -15,10 +16,6 @@ from bindstream.matcher import Matcher, Query, Vectors
 
 NEAR = 0.8
 """What reaches so much of the cut, and not the cut, just missed."""
-
-Piece = tuple[Times, Times, Vectors]
-"""Starts and ends (n,) in UTC ns and vectors (n, dim) float32 of computed windows, oldest first; a
-window that was reused prolongs the one before it."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +61,8 @@ def backtest(
 
     Args:
         background: text vectors (n, dim) of what else its modality may show.
+        pieces: starts and ends (n,) in UTC ns and vectors (n, dim) float32 of computed windows,
+            oldest first; a window that was reused prolongs the one before it.
         confirmed: intervals [start, end) in UTC ns of events that were true.
     """
     matcher, line = Matcher([query], background), Backgrounds(np.array([query.config.off]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bindstream.budget.events import Series, Shape
-from bindstream.budget.heard import Heard
+from bindstream.budget.heard import Heard, Piece
 from bindstream.budget.promise import Promise, promise
 from bindstream.budget.tail import FEWEST
 from bindstream.calibration import Backgrounds, Values
@@ -118,6 +118,11 @@ class Lines:
         ready = self._backgrounds.ready
         names = [q.config.id for line, q in enumerate(self._queries) if not ready[line]]
         return [*names, *(q.config.id for q in self._new)]
+
+    def hear(self, pieces: Iterable[Piece]) -> None:
+        """What the stream gave before: `heard.Heard.extend` says how. For before the first window
+        and the first query."""
+        self._heard.extend(pieces)
 
     def put(self, query: Query) -> None:
         """Adds a query. It learns from what the stream gave so far, with the next window."""

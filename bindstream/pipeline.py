@@ -15,6 +15,7 @@ from bindstream.intake import Intake, IntakeHealth
 from bindstream.models import load_model
 from bindstream.models.keeping import TextKeeping
 from bindstream.queries import doubts, encode_query
+from bindstream.recalling import recall
 from bindstream.records import Alert, Embedding, Window
 from bindstream.watch import Watch
 
@@ -56,6 +57,9 @@ class Pipeline:
             }
         )
         self._doubts = [f"{tower}: {what}" for tower, what in self.model.warnings.items()]
+        if self.config.history is not None:
+            folder, now_ns = self.config.history.path, self.clock.now_ns()
+            self._doubts += recall(self._watch, folder, self.model.fingerprint, now_ns)
         for query in self.config.queries:
             self._watch.put(encode_query(query, self.model.encode_text, self.model.fingerprint))
             texts = (*query.said, *query.held_against) if query.taught is None else ()

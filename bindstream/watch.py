@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from weakref import WeakValueDictionary
 
 import numpy as np
 
+from bindstream.budget.heard import Piece
 from bindstream.calibration import Values
 from bindstream.lines import Lines
 from bindstream.matcher import Matcher, Query, Vectors
@@ -88,19 +90,36 @@ class Watch:
             for at, (lines, embedding) in enumerate(zip(places, embeddings, strict=True))
         ]
 
+    def hear(
+        self, stream: str, modality: ModalityName, model: str, pieces: Iterable[Piece]
+    ) -> None:
+        """What a stream gave before this watch began, from which its background is known at once.
+
+        Args:
+            pieces: starts and ends (n,) in UTC ns and vectors (n, dim) of computed windows, oldest
+                first.
+        """
+        pieces = iter(pieces)
+        if (first := next(pieces, None)) is not None:
+            lines = self._stream(stream, modality, model, first[2].shape[1])
+            lines.hear(itertools.chain((first,), pieces))
+
     def _lines(self, embedding: Embedding) -> Lines:
-        key = (embedding.stream, embedding.modality, embedding.model)
+        stream, modality, model = embedding.stream, embedding.modality, embedding.model
+        others = self._models.total() - self._models[model]
+        self.refused += others > 0 and any(
+            q.model != model and q.watches(stream, modality) for q in self._queries.values()
+        )
+        return self._stream(stream, modality, model, len(embedding.vector))
+
+    def _stream(self, stream: str, modality: ModalityName, model: str, dim: int) -> Lines:
+        key = (stream, modality, model)
         if key not in self._streams:
-            matchers = functools.partial(self._matcher, embedding.modality, len(embedding.vector))
-            lines = Lines(matchers, len(embedding.vector))
+            lines = Lines(functools.partial(self._matcher, modality, dim), dim)
             for query in self._queries.values():
-                if query.model == embedding.model and query.watches(*key[:2]):
+                if query.model == model and query.watches(stream, modality):
                     lines.put(query)
             self._streams[key] = lines
-        others = self._models.total() - self._models[embedding.model]
-        self.refused += others > 0 and any(
-            q.model != embedding.model and q.watches(*key[:2]) for q in self._queries.values()
-        )
         return self._streams[key]
 
     def _matcher(self, modality: ModalityName, dim: int, queries: tuple[Query, ...]) -> Matcher:

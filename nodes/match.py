@@ -11,12 +11,14 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from bindstream.bus import Publisher, Subscriber
 from bindstream.config import SinkConfig
 from bindstream.keys import client_keys
 from bindstream.latency import Latency
 from bindstream.matcher import Query, Vectors
+from bindstream.recalling import recall
 from bindstream.records import Alert, Embedding, ModalityName, Score
 from bindstream.sinks import Sink, open_sink
 from bindstream.watch import Watch
@@ -74,10 +76,22 @@ class MatchNode:
         self._error = ""
         threading.Thread(target=self._run, name="match", daemon=True).start()
 
-    def begin(self, background: Mapping[ModalityName, Vectors], queries: Sequence[Query]) -> None:
-        """Start watching; once a process."""
+    def begin(
+        self,
+        background: Mapping[ModalityName, Vectors],
+        queries: Sequence[Query],
+        model: str,
+        history: Path | None,
+    ) -> None:
+        """Start watching; once a process.
+
+        Args:
+            model: fingerprint, of which vectors were kept in `history`.
+        """
         with self._lock:
             self._watch = Watch(background)
+            if history is not None:
+                self._error = "; ".join(recall(self._watch, history, model, self._clock.now_ns()))
             for query in queries:
                 self._watch.put(query)
 

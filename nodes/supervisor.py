@@ -40,6 +40,8 @@ LOAD_S = 300.0
 """How long the model may take to load: imagebind_huge lies on slow disks too."""
 COMPILE_S = 1200.0
 """How much longer it may take where its towers are compiled."""
+BEGIN_S = 60.0
+"""How long the match actor may take to begin: it reads what was kept of the last day."""
 DRAIN_S = 2.0
 EMBED_CALLS = 256
 """Windows that may be with an embed actor at a time, waiting for its towers."""
@@ -166,7 +168,9 @@ class Supervisor:
         assert self._match is not None
         assert self._encoder is not None
         background, queries = self._encoder.background or {}, list(self._queries.values())
-        ray.get(self._match.handle.begin.remote(background, queries), timeout=30)
+        history = self.config.history.path.absolute() if self.config.history else None
+        begun = self._match.handle.begin.remote(background, queries, self._fingerprint(), history)
+        ray.get(begun, timeout=BEGIN_S)
 
     def poll(self) -> None:
         """Ask everyone for their health, and act on what is dead or frozen. Blocks briefly."""

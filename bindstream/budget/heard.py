@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from bindstream.records import Embedding
 BYTES_MOST = 64 << 20
 """Memory a stream's vectors may take: a day at one a second of the starter's 256 numbers, six hours
 of imagebind_huge's 1024."""
+Piece = tuple[Times, Times, NDArray[np.float32]]
 FIRST = 1024  # vectors that room is made for at first
 CHUNK = 4096
 
@@ -40,10 +41,21 @@ class Heard:
         Args:
             repeated: its vector was pushed before.
         """
-        if self._count and embedding.end_ns <= self._times[self._place(self._count - 1), 1]:
-            return False
         if repeated and self._count:
-            self._times[self._place(self._count - 1), 1] = embedding.end_ns
+            last = self._place(self._count - 1)
+            self._times[last, 1] = max(self._times[last, 1], embedding.end_ns)
+            return False
+        return self._put(embedding.start_ns, embedding.end_ns, embedding.vector)
+
+    def extend(self, pieces: Iterable[Piece]) -> None:
+        """Takes computed windows from elsewhere, oldest first: starts and ends (n,) in UTC ns, and
+        vectors (n, dim)."""
+        for starts, ends, vectors in pieces:
+            for start, end, vector in zip(starts.tolist(), ends.tolist(), vectors, strict=True):
+                self._put(start, end, vector)
+
+    def _put(self, start_ns: int, end_ns: int, vector: NDArray[np.floating]) -> bool:
+        if self._count and end_ns <= self._times[self._place(self._count - 1), 1]:
             return False
         if self._count == len(self._times) and self._count < self._most:
             self._grow()
@@ -51,8 +63,8 @@ class Heard:
             self._first = self._place(1)
             self._count -= 1
         place = self._place(self._count)
-        self._vectors[place] = embedding.vector
-        self._times[place] = embedding.start_ns, embedding.end_ns
+        self._vectors[place] = vector
+        self._times[place] = start_ns, end_ns
         self._count += 1
         self.total += 1
         return True

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from bindstream.budget.heard import Piece
 from bindstream.history.reader import EVER_NS, Block, History
-from bindstream.history.rows import Times, Vectors, widened
-
-Piece = tuple[Times, Times, Vectors]
+from bindstream.history.rows import Times, widened
 
 
 def computed(

@@ -28,7 +28,7 @@ from bindstream.history.rows import (
 )
 from bindstream.history.store import Store, ordered, quoted
 from bindstream.history.upkeep import short
-from bindstream.records import Embedding
+from bindstream.records import Embedding, ModalityName
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,7 +48,7 @@ class Block:
     """
 
     stream: str
-    modality: str
+    modality: ModalityName
     starts_ns: Times
     ends_ns: Times
     seq: Times
