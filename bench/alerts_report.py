@@ -136,7 +136,7 @@ def dots(axis: Any, rows: Sequence[dict[str, Any]]) -> None:
     axis.set_xticks(BUDGETS, [f"{b:g}" for b in BUDGETS])
     axis.minorticks_off()
     axis.grid(alpha=0.3)
-    axis.legend(fontsize=7, loc="upper left")
+    axis.legend(fontsize=7, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
 
 
 def bars(axis: Any, rows: Sequence[dict[str, Any]]) -> None:
