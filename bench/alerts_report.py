@@ -114,12 +114,20 @@ def dots(axis: Any, rows: Sequence[dict[str, Any]]) -> None:
         mine = [r for r in rows if r["modality"] == modality]
         shift = 1.22 ** (place - 1)
         at = [r["budget"] * shift * np.exp(rng.uniform(-0.08, 0.08)) for r in mine]
-        rates = [max(r["false"], 0.5) / r["hours"] for r in mine]
-        colour = COLOURS[modality]
-        faces = [colour if r["false"] else "none" for r in mine]
-        axis.scatter(at, rates, s=16, c=faces, edgecolors=colour, linewidths=0.8, alpha=0.75)
-        axis.scatter([], [], s=16, c=colour, label=modality)
-    axis.scatter([], [], s=16, c="none", edgecolors="grey", label="none heard (half of one)")
+        for heard, face in ((True, COLOURS[modality]), (False, "none")):
+            here = [k for k, r in enumerate(mine) if (r["false"] > 0) == heard]
+            rates = [max(mine[k]["false"], 0.5) / mine[k]["hours"] for k in here]
+            axis.scatter(
+                [at[k] for k in here],
+                rates,
+                s=16,
+                facecolors=face,
+                edgecolors=COLOURS[modality],
+                linewidths=0.8,
+                alpha=0.75,
+                label=modality if heard else None,
+            )
+    axis.scatter([], [], s=16, c="none", edgecolors="grey", label="none (at half of one)")
     ends = np.array([BUDGETS[0] / 2, BUDGETS[-1] * 2])
     axis.plot(ends, ends, color="black", lw=1, label="budget")
     axis.plot(ends, 2 * ends, color="black", lw=1, ls=":", label="twice the budget")
@@ -128,7 +136,7 @@ def dots(axis: Any, rows: Sequence[dict[str, Any]]) -> None:
     axis.set_xticks(BUDGETS, [f"{b:g}" for b in BUDGETS])
     axis.minorticks_off()
     axis.grid(alpha=0.3)
-    axis.legend(fontsize=7, loc="upper left")
+    axis.legend(fontsize=7, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
 
 
 def bars(axis: Any, rows: Sequence[dict[str, Any]]) -> None:
@@ -145,4 +153,4 @@ def bars(axis: Any, rows: Sequence[dict[str, Any]]) -> None:
     axis.set_xticks(range(len(BUDGETS)), [f"{b:g}/h" for b in BUDGETS])
     axis.set(xlabel="with the product's false alarms at a budget of", ylabel="recall of events")
     axis.grid(alpha=0.3, axis="y")
-    axis.legend(fontsize=8)
+    axis.legend(fontsize=8, ncols=5, loc="lower center", bbox_to_anchor=(0.5, 1.0))
