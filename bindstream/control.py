@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from socket import create_connection
@@ -98,13 +99,14 @@ def ask(
     Raises:
         BusError: nobody answers there, or the answer is an error.
     """
+    until_s = time.monotonic() + timeout_s
     _knock(address, timeout_s)
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.REQ)
     try:
         make_client(socket, keys)
         connect(socket, address)
         socket.send(msgspec.msgpack.encode(request))
-        if not socket.poll(round(timeout_s * 1000)):
+        if not socket.poll(max(round((until_s - time.monotonic()) * 1000), 0)):
             raise BusError(
                 f"no answer within {timeout_s:g} s.",
                 where=address,

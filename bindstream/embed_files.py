@@ -125,8 +125,7 @@ def _rows_of(pending: _Pending, made: Iterable[Inputs]) -> Iterator[Inputs]:
     except MissingPackageError:
         raise
     except BindstreamError as error:
-        what = error.what.replace(f"{pending.file} ", "it ", 1)  # whoever reports it names the file
-        pending.error = f"{what} {error.fix}".strip()
+        pending.error = error.said_of(pending.file)
     except (OSError, ValueError) as error:
         pending.error = f"cannot be read: {error}"
     pending.windows = count

@@ -21,6 +21,10 @@ class BindstreamError(Exception):
         way_out = f" {self.fix}" if self.fix else ""
         return f"{place}{self.what}{way_out}"
 
+    def said_of(self, file: object) -> str:
+        """What is wrong and the way out, for a reader who was told already which file it is of."""
+        return f"{self.what.replace(f'{file} ', 'it ', 1)} {self.fix}".strip()
+
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions cross process borders by pickle, which replays positional arguments only.
         return _rebuild, (type(self), self.what, self.where, self.fix)

@@ -101,8 +101,7 @@ def show_protocols(table: Mapping[str, Protocol], as_json: bool) -> None:
         )
     out.print(shown)
     for protocol in table.values():
-        line = f"{protocol.name}, {protocol.title}: {protocol.layout}."
-        line += f" Found at: {protocol.found}." if protocol.found else ""
+        line = f"{protocol.name}, {protocol.title}: {protocol.layout_and_place}"
         out.print(line, markup=False, highlight=False)
         if protocol.approximate:
             line = f"  * approximate: {protocol.approximate}."

@@ -249,9 +249,8 @@ def read_dataset(protocol: Protocol, asked: Asked) -> Dataset:
         return protocol.read(asked)
     except LayoutError as error:
         of = f"The dataset {protocol.title}" if protocol.found else "What is your own"
-        found = f" Found at: {protocol.found}." if protocol.found else ""
         raise DataError(
             error.what,
             where=error.where,
-            fix=f"{of} is laid out as: {protocol.layout}.{found}",
+            fix=f"{of} is laid out as: {protocol.layout_and_place}",
         ) from error

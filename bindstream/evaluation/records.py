@@ -114,3 +114,8 @@ class Protocol:
     read: Callable[[Asked], Dataset]
     approximate: str = ""
     classes: int = 0
+
+    @property
+    def layout_and_place(self) -> str:
+        """What the folder should hold, and where to find it, in sentences."""
+        return f"{self.layout}." + (f" Found at: {self.found}." if self.found else "")

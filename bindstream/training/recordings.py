@@ -266,7 +266,5 @@ def _samples(modality: ModalityName, file: Path) -> Iterator[Sample]:
 
 def fault(file: Path, error: Exception) -> str:
     """What an error says of a file, which it may or may not name; without its full stop."""
-    said = str(error)
-    if isinstance(error, BindstreamError):
-        said = f"{error.what.replace(f'{file} ', 'it ', 1)} {error.fix}"
+    said = error.said_of(file) if isinstance(error, BindstreamError) else str(error)
     return f"{file} cannot be used: {said.strip().removesuffix('.')}"

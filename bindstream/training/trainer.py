@@ -221,14 +221,15 @@ class Descent:
         nn.utils.clip_grad_norm_(self._tower.parameters(), recipe.clip)
         self._optimiser.step()
         self._step += 1
-        decay = min(recipe.averaged, self._step / (self._step + 9))
+        # In a short training the first steps must not weigh most of a running mean.
+        young = self._step / (self._step + 9)
+        decay = min(recipe.averaged, young)
         with torch.no_grad():
             torch._foreach_lerp_(
                 list(self._averaged.parameters()), list(self._tower.parameters()), 1 - decay
             )
-        # As for the weights: in a short training the first steps must not weigh most of it.
-        kept = 0.0 if math.isnan(self._mean) else min(0.98, self._step / (self._step + 9))
-        self._mean = number if kept == 0 else kept * self._mean + (1 - kept) * number
+        kept = min(0.98, young)
+        self._mean = number if math.isnan(self._mean) else kept * self._mean + (1 - kept) * number
         return rate
 
     def _moment(self, progress: float, rate: float, figures: Mapping[str, float]) -> Moment:

@@ -63,7 +63,7 @@ recoloured, partly covered, shaken and made noisy; thermal crops cut around obje
 stretched as gain control would; motion turned to any orientation, scaled and made noisy, at times
 without a gyroscope. A sixth to a third of all windows show nothing in particular.
 
-At the end the head of each tower is fitted again, to recordings as they are.
+At the end the head of each tower is fitted again, to recordings as they are, and sounds in rooms.
 """
 _COMMAND = """
 ```

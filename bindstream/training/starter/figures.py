@@ -293,24 +293,19 @@ def _reciprocal(scores: NDArray[Any], right: NDArray[np.bool_]) -> NDArray[np.fl
 
 def phrasings(model: Model, found: Sequence[Embedded]) -> Figure:
     """Top-1 lost with phrasings that no training saw; every modality counts as much."""
-    lost: dict[ModalityName, NDArray[np.float64]] = {}
-    shares: dict[str, list[float]] = {"seen": [], "unseen": []}
+    shares: dict[str, list[list[float]]] = {"seen": [], "unseen": []}
     for one in found:
         here = sorted(set().union(*(s.concepts for s in one.shown)) & set(UNSEEN))
         part, classes = one.only(here), {n: frozenset({n}) for n in here}
-        tables = {"seen": {n: concepts()[n].phrases[:3] for n in here}, "unseen": UNSEEN}
-        values: dict[str, list[float]] = {}
-        for kind, table in tables.items():
-            values[kind] = [
-                choice("", model, part, classes, {n: [table[n][turn]] for n in here}).value
-                for turn in range(WAYS)
-            ]
-            shares[kind].append(float(np.mean(values[kind])))
-        lost[one.modality] = np.subtract(values["seen"], values["unseen"])
+        for kind, table in (("seen", {n: concepts()[n].phrases for n in here}), ("unseen", UNSEEN)):
+            ways = ({n: [table[n][way]] for n in here} for way in range(WAYS))
+            shares[kind].append([choice("", model, part, classes, said).value for said in ways])
+    lost = np.subtract(shares["seen"], shares["unseen"])  # (modalities, WAYS)
     rng = np.random.default_rng(SEED)
-    drawn = [rng.choice(each, (DRAWS, len(each))).mean(1) for each in lost.values()]
+    drawn = [rng.choice(each, (DRAWS, WAYS)).mean(1) for each in lost]
     seen, unseen = (float(np.mean(shares[kind])) for kind in ("seen", "unseen"))
-    by_modality = {f"lost of {m}": float(each.mean()) for m, each in lost.items()}
+    names = (f"lost of {one.modality}" for one in found)
+    by_modality = dict(zip(names, lost.mean(1).tolist(), strict=True))
     return Figure(
         name="unseen phrasings",
         metric="top-1 lost",
@@ -318,5 +313,10 @@ def phrasings(model: Model, found: Sequence[Embedded]) -> Figure:
         interval=Interval(*np.percentile(np.mean(drawn, axis=0), (2.5, 97.5)).tolist()),
         n=sum(len(one.shown) for one in found),
         chance=0.0,
-        beside={"seen": seen, "unseen": unseen, **by_modality, "phrasings": 3.0 * len(UNSEEN)},
+        beside={
+            "seen": seen,
+            "unseen": unseen,
+            **by_modality,
+            "phrasings": float(WAYS * len(UNSEEN)),
+        },
     )

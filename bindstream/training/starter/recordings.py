@@ -91,7 +91,7 @@ def _source(row: dict[str, str]) -> str:
 
 
 def _recording(row: dict[str, str]) -> str:
-    """The recording on freesound.org, whichever way its page is written; else the page."""
+    """The recording on freesound.org, whichever way its page is written; else the file."""
     found = re.search(r"freesound\.org/(?:.*/)?(?:sounds|s)/(\d+)", row["url"])
     return found[1] if found else row["file"]
 
