@@ -7,6 +7,7 @@ says otherwise; `receive_ns` is when the host got the data and is never mixed wi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -106,7 +107,8 @@ class Score:
     `cosine` is the raw cosine to the query in [-1, 1]; `value` the cosine less its contrast with
     negatives and background; `share` in [0, 1] how likely the query is among itself and its
     contrast (1 without any); `z` the value in robust standard deviations above this stream's own
-    background (NaN while that background is still being learned).
+    background (NaN while that background is still being learned). `per_hour` is how many events
+    an hour of that background reach so high (NaN while unknown).
     """
 
     query: str
@@ -119,6 +121,7 @@ class Score:
     value: float
     z: float
     share: float = 1.0
+    per_hour: float = math.nan
     readings: Readings = field(default_factory=dict)
     stages: Stages = field(default_factory=dict)
 
