@@ -32,6 +32,12 @@ class QueryEncoder:
         self._embedder, self._modalities = embedder, modalities
         self.background: dict[ModalityName, Vectors] | None = None
 
+    @property
+    def model(self) -> str:
+        """Fingerprint of the model that encodes."""
+        assert self._embedder.health is not None
+        return self._embedder.health.model
+
     def encode(self, config: QueryConfig, taught: Taught | None = None) -> tuple[Query, list[str]]:
         """A query's vectors, and warnings of words the model does not know. Blocks.
 
@@ -49,11 +55,10 @@ class QueryEncoder:
             raise ModelError(why, where=f"query {config.id!r}") from None
 
     def _encode(self, config: QueryConfig, taught: Taught | None) -> tuple[Query, list[str]]:
-        handle, health = self._embedder.handle, self._embedder.health
-        assert health is not None
+        handle = self._embedder.handle
         if config.taught is not None:  # nothing is asked of a tower
-            return encode_query(config, self._vectors, health.model, taught), []
-        query = encode_query(config, self._vectors, health.model)
+            return encode_query(config, self._vectors, self.model, taught), []
+        query = encode_query(config, self._vectors, self.model)
         texts = [*config.said, *config.held_against]
         unknown = ray.get(handle.unknown_words.remote(texts), timeout=ENCODE_S)
         if self.background is None:

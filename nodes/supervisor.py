@@ -12,18 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from pydantic import ValidationError
 from ray.exceptions import GetTimeoutError, RayError
 
 from bindstream.bus import Broker, is_loopback
 from bindstream.clock import Clock
-from bindstream.config import Config, QueryConfig, find_clashes
+from bindstream.config import Config
 from bindstream.control import Answer, ControlServer, Request
-from bindstream.errors import BindstreamError, ConfigError, ModelError
-from bindstream.matcher import Query
-from bindstream.queries import narrowed, taught_of
-from bindstream.teaching.taught import Taught
+from bindstream.errors import BindstreamError, ModelError
 from nodes.cluster import reachable, start_ray, stop_ray
+from nodes.desk import QueryDesk
 from nodes.embed import EmbedHealth, EmbedNode
 from nodes.encoding import QueryEncoder
 from nodes.history import HistoryHealth, HistoryNode
@@ -40,8 +37,6 @@ LOAD_S = 300.0
 """How long the model may take to load: imagebind_huge lies on slow disks too."""
 COMPILE_S = 1200.0
 """How much longer it may take where its towers are compiled."""
-BEGIN_S = 60.0
-"""How long the match actor may take to begin: it reads what was kept of the last day."""
 DRAIN_S = 2.0
 EMBED_CALLS = 256
 """Windows that may be with an embed actor at a time, waiting for its towers."""
@@ -62,11 +57,10 @@ class Supervisor:
         self.warnings: deque[str] = deque(maxlen=100)
         self._news: deque[str] = deque(maxlen=100)
         self.start_ns = 0  # the run's nominal beginning, UTC ns; a recording's time starts there
-        self._queries: dict[str, Query] = {}
-        self._encoder: QueryEncoder | None = None
         self._streams: list[Watched[StreamHealth]] = []
         self._embedders: list[Watched[EmbedHealth]] = []
         self._match: Watched[MatchHealth] | None = None
+        self._desk: QueryDesk | None = None
         self._history: Watched[HistoryHealth] | None = None
         self._broker: Broker | None = None
         self._control: ControlServer | None = None
@@ -119,11 +113,10 @@ class Supervisor:
             self._match.await_start()
         except RayError as error:
             raise BindstreamError(f"alerts cannot be watched for: {reason(error)}") from None
-        self._encoder = QueryEncoder(self._embedders[0], self.config.modalities)
-        for query in self.config.queries:
-            self._queries[query.id], warnings = self._encoder.encode(query)
-            self._warn(*warnings)
-        self._begin_match()
+        encoder = QueryEncoder(self._embedders[0], self.config.modalities)
+        self._desk = QueryDesk(self.config, encoder, self._match, self._lock, self._warn)
+        self._desk.encode(self.config.queries)
+        self._desk.begin_match()
         # Streams of one run begin together, on a whole second, when everyone else is listening.
         self.start_ns = (clock.now_ns() // 10**9 + 2) * 10**9
         embedders = [e.name for e in self._embedders]
@@ -164,14 +157,6 @@ class Supervisor:
                     else "Run `bindstream doctor`.",
                 ) from None
 
-    def _begin_match(self) -> None:
-        assert self._match is not None
-        assert self._encoder is not None
-        background, queries = self._encoder.background or {}, list(self._queries.values())
-        history = self.config.history.path.absolute() if self.config.history else None
-        begun = self._match.handle.begin.remote(background, queries, self._fingerprint(), history)
-        ray.get(begun, timeout=BEGIN_S)
-
     def poll(self) -> None:
         """Ask everyone for their health, and act on what is dead or frozen. Blocks briefly."""
         with self._lock:
@@ -180,10 +165,10 @@ class Supervisor:
                 if watched.name in homeless:
                     watched.excuse()
                 self._warn(*watched.ask(ASK_S))
-            match = self._match
-            if match is not None and match.health is not None and match.health.queries is None:
+            health = self._match.health if self._match is not None else None
+            if self._desk is not None and health is not None and health.queries is None:
                 with contextlib.suppress(RayError):  # asked again in the next round
-                    self._begin_match()
+                    self._desk.begin_match()
             self._say_changes(homeless)
 
     def _homeless(self) -> dict[str, str]:
@@ -234,7 +219,7 @@ class Supervisor:
                 "embedders": {e.name: actor_status(e) for e in self._embedders},
                 "match": actor_status(self._match) if self._match else {},
                 "history": actor_status(self._history) if self._history else {},
-                "queries": [q.config.model_dump(mode="json") for q in self._queries.values()],
+                "queries": self._desk.listed() if self._desk else [],
                 "warnings": list(self.warnings)[-20:],
             }
 
@@ -243,64 +228,11 @@ class Supervisor:
         return health.model if health else ""
 
     def answer(self, request: Request) -> Answer:
-        """Answer a control request: status, query.list, query.add, query.remove."""
-        match request.get("op"):
-            case "status":
-                return self.status()
-            case "query.list":
-                return {"queries": self.status()["queries"]}
-            case "query.add":
-                return self._add_query(request)
-            case "query.remove":
-                return self._remove_query(str(request.get("id")))
-            case op:
-                raise ConfigError(f"there is no operation {op!r}.")
-
-    def _add_query(self, request: Request) -> Answer:
-        config, taught = self._checked(request)
-        there = self._queries.get(config.id)
-        if there is not None and not request.get("replace"):
-            raise ConfigError(
-                f"there is a query {config.id!r} already: {', '.join(there.config.text)}.",
-                fix="Give this one another id (--id), or replace that one (--replace).",
-            )
-        assert self._encoder is not None
-        before = self._encoder.background
-        # Not under the lock: the text tower may have to be read, and everyone is watched meanwhile.
-        encoded, warnings = self._encoder.encode(config, taught)
-        with self._lock:
-            self._warn(*warnings)
-            self._queries[config.id] = encoded
-            assert self._match is not None
-            if self._encoder.background is not before:  # it is the first query of words
-                contrast = self._match.handle.contrast_with.remote(self._encoder.background)
-                ray.get(contrast, timeout=10)
-            ray.get(self._match.handle.put.remote(encoded), timeout=10)
-        return {"id": config.id, "text": list(config.text), "warnings": warnings}
-
-    def _checked(self, request: Request) -> tuple[QueryConfig, Taught | None]:
-        """A query from outside and what it was taught, held against the streams of this run."""
-        try:
-            config = QueryConfig.model_validate(request.get("query"))
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(("query", *map(str, first["loc"])))
-            raise ConfigError(f"{first['msg']}.", where=place) from None
-        taught = taught_of(config, request.get("taught"))
-        config = narrowed(config, taught)
-        for (_, _, key), what in find_clashes(enumerate(self.config.streams), [(0, config)], ()):
-            raise ConfigError(f"{what}.", where=f"query {config.id!r}, {key}")
-        return config, taught
-
-    def _remove_query(self, query_id: str) -> Answer:
-        with self._lock:
-            if query_id not in self._queries:
-                known = ", ".join(self._queries) or "none"
-                raise ConfigError(f"there is no query {query_id!r}.", fix=f"There are: {known}.")
-            del self._queries[query_id]
-            assert self._match is not None
-            ray.get(self._match.handle.remove.remote(query_id), timeout=10)
-        return {"id": query_id}
+        """Answer a control request: status, or what the desk answers."""
+        if request.get("op") == "status":
+            return self.status()
+        assert self._desk is not None
+        return self._desk.answer(request)
 
     def drain(self) -> None:
         """Stop the sensors, let what is in flight arrive, end every event. Takes under 5 s."""

@@ -1,0 +1,131 @@
+"""The desk: answers control requests about queries, and knows what is watched for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ray
+from pydantic import ValidationError
+
+from bindstream.config import Config, QueryConfig, find_clashes
+from bindstream.control import Answer, Request
+from bindstream.errors import ConfigError
+from bindstream.matcher import Query
+from bindstream.queries import narrowed, taught_of
+from bindstream.teaching.taught import Taught
+from nodes.encoding import QueryEncoder
+from nodes.match import MatchHealth
+from nodes.watched import Watched
+
+TOLD_S = 10.0
+"""How long the match actor may take to take in a change."""
+BEGIN_S = 60.0
+"""How long it may take to begin: it reads what was kept of the last day."""
+
+
+class QueryDesk:
+    """Keeps a run's queries, and the match actor in step with them.
+
+    Args:
+        lock: held while queries change, so that nobody restarts the match actor meanwhile.
+        warn: takes what the user should know.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        encoder: QueryEncoder,
+        match: Watched[MatchHealth],
+        lock: threading.RLock,
+        warn: Callable[..., None],
+    ) -> None:
+        self._config, self._encoder, self._match = config, encoder, match
+        self._lock, self._warn = lock, warn
+        self._queries: dict[str, Query] = {}
+
+    def encode(self, queries: Sequence[QueryConfig]) -> None:
+        """Takes in the configured queries. Blocks while they are encoded.
+
+        Raises:
+            BindstreamError: one cannot be.
+        """
+        for query in queries:
+            self._queries[query.id], warnings = self._encoder.encode(query)
+            self._warn(*warnings)
+
+    def begin_match(self) -> None:
+        """Tells the match actor, which just started, what to watch for. Blocks.
+
+        Raises:
+            RayError: it died, or took over `BEGIN_S`.
+        """
+        background, queries = self._encoder.background or {}, list(self._queries.values())
+        history = self._config.history.path.absolute() if self._config.history else None
+        model = self._encoder.model
+        begun = self._match.handle.begin.remote(background, queries, model, history)
+        ray.get(begun, timeout=BEGIN_S)
+
+    def listed(self) -> list[dict[str, Any]]:
+        """What is watched for, as plain data."""
+        return [query.config.model_dump(mode="json") for query in self._queries.values()]
+
+    def answer(self, request: Request) -> Answer:
+        """Answers query.list, query.add and query.remove.
+
+        Raises:
+            ConfigError: there is no such operation, or it cannot be done.
+        """
+        match request.get("op"):
+            case "query.list":
+                return {"queries": self.listed()}
+            case "query.add":
+                return self._add(request)
+            case "query.remove":
+                return self._remove(str(request.get("id")))
+            case op:
+                raise ConfigError(f"there is no operation {op!r}.")
+
+    def _add(self, request: Request) -> Answer:
+        config, taught = self._checked(request)
+        there = self._queries.get(config.id)
+        if there is not None and not request.get("replace"):
+            raise ConfigError(
+                f"there is a query {config.id!r} already: {', '.join(there.config.text)}.",
+                fix="Give this one another id (--id), or replace that one (--replace).",
+            )
+        before = self._encoder.background
+        # Not under the lock: the text tower may have to be read, and everyone is watched meanwhile.
+        encoded, warnings = self._encoder.encode(config, taught)
+        with self._lock:
+            self._warn(*warnings)
+            self._queries[config.id] = encoded
+            if self._encoder.background is not before:  # it is the first query of words
+                contrast = self._match.handle.contrast_with.remote(self._encoder.background)
+                ray.get(contrast, timeout=TOLD_S)
+            ray.get(self._match.handle.put.remote(encoded), timeout=TOLD_S)
+        return {"id": config.id, "text": list(config.text), "warnings": warnings}
+
+    def _checked(self, request: Request) -> tuple[QueryConfig, Taught | None]:
+        """A query from outside and what it was taught, held against the streams of this run."""
+        try:
+            config = QueryConfig.model_validate(request.get("query"))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(("query", *map(str, first["loc"])))
+            raise ConfigError(f"{first['msg']}.", where=place) from None
+        taught = taught_of(config, request.get("taught"))
+        config = narrowed(config, taught)
+        for (_, _, key), what in find_clashes(enumerate(self._config.streams), [(0, config)], ()):
+            raise ConfigError(f"{what}.", where=f"query {config.id!r}, {key}")
+        return config, taught
+
+    def _remove(self, query_id: str) -> Answer:
+        with self._lock:
+            if query_id not in self._queries:
+                known = ", ".join(self._queries) or "none"
+                raise ConfigError(f"there is no query {query_id!r}.", fix=f"There are: {known}.")
+            del self._queries[query_id]
+            ray.get(self._match.handle.remove.remote(query_id), timeout=TOLD_S)
+        return {"id": query_id}
