@@ -24,6 +24,7 @@ class Modality:
     longest silence between readings that still counts as observed; a window is void below
     `min_coverage`. `lateness_s` is how long a window waits for late readings (a source may override
     it); `stale_s` is how long a live stream may say nothing before it counts as stalled.
+    `readings` names the physical readings that its windows carry beside their vectors.
     """
 
     name: ModalityName
@@ -41,6 +42,7 @@ class Modality:
     min_coverage: float = 0.0
     lateness_s: float = 0.1
     stale_s: float = 2.0
+    readings: tuple[str, ...] = ()
 
 
 MODALITIES: dict[ModalityName, Modality] = {
@@ -87,6 +89,7 @@ MODALITIES: dict[ModalityName, Modality] = {
             frames=1,
             max_gap_s=1.0,
             min_coverage=0.5,
+            readings=("min_c", "mean_c", "max_c"),
         ),
         Modality(
             name="depth",

@@ -15,6 +15,7 @@ from bindstream.config.known_keys import kinds_at, place_in, suggestion
 from bindstream.config.paths import missing_paths, resolve_paths, resolved
 from bindstream.config.problem import Problem, Severity
 from bindstream.config.query import SILENCE_S, QueryConfig
+from bindstream.config.rules_check import rule_problems
 from bindstream.config.schema import (
     BusConfig,
     Config,
@@ -112,6 +113,9 @@ class _Examination:
             self._warn_of_window(i, stream)
         self._check_paths(streams, queries)
         for where, what, fix, severity in history_problems(self._data, self._path.parent):
+        modality_of = {**dict.fromkeys(names), **{s.name: s.modality for _, s in streams}}
+        for where, what, fix, severity in rule_problems(self._data, queries, modality_of):
+            self._add(where, what, fix, severity)
             self._add(where, what, fix, severity)
         self._check_model(streams, queries)
         self._problems.sort(key=lambda problem: problem.line)

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from bindstream.config.rule import RULE_KINDS
 from bindstream.config.schema import Config, Where
 from bindstream.config.sinks import SinkConfig
 from bindstream.sources.registry import KINDS
@@ -21,6 +22,7 @@ def _sink_kinds() -> dict[str, type[BaseModel]]:
 _KINDS: dict[str, dict[str, type[BaseModel]]] = {
     "source": {name: kind.options for name, kind in KINDS.items()},
     "sinks": _sink_kinds(),
+    "rules": RULE_KINDS,
 }
 
 

@@ -135,6 +135,9 @@ class QueryConfig(Section):
         taught = data.get("taught")
         if data.get("text") is None and isinstance(taught, str | Path) and Path(taught).stem:
             data = {**data, "text": Path(taught).stem}
+    alert: bool = Field(
+        default=True, description="false: raises no alert of its own, rules alone make use of it"
+    )
         if data.get("id") is not None:
             return data
         words = _as_tuple(data.get("text"))

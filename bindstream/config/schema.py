@@ -15,6 +15,8 @@ from bindstream.bus import is_loopback
 from bindstream.config.gate import GateConfig, Gated
 from bindstream.config.history import HistoryConfig
 from bindstream.config.query import NAME, Name, QueryConfig
+from bindstream.config.rule import RuleConfig
+from bindstream.config.rules_check import rule_clashes
 from bindstream.config.section import Section
 from bindstream.config.sinks import SinkConfig, TerminalSinkConfig
 from bindstream.features.depth import KINECT
@@ -241,6 +243,7 @@ class Config(Section):
     bus: BusConfig = BusConfig()
     ray: RayConfig = RayConfig()
     queries: tuple[QueryConfig, ...] = ()
+    rules: tuple[RuleConfig, ...] = ()
     sinks: tuple[SinkConfig, ...] = (TerminalSinkConfig(kind="terminal"),)
     history: HistoryConfig | None = None
 
@@ -258,6 +261,9 @@ class Config(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Config:
         clashes = find_clashes(enumerate(self.streams), enumerate(self.queries), ())
+        modality_of = {stream.name: stream.modality for stream in self.streams}
+        ids = [query.id for query in self.queries]
+        clashes += rule_clashes(enumerate(self.rules), ids, modality_of)
         if clashes:
             lines = "; ".join(f"{where}: {what}" for where, what in clashes)
             raise PydanticCustomError("clash", "{lines}", {"lines": lines})
