@@ -133,7 +133,11 @@ class Alert:
     Both announcements share `id`. `start_ns` and `end_ns` bound the windows that answered
     (`end_ns` grows until state is "ended"); `peak_*` describe the window of the highest z; `on`
     and `off` are the levels of `z` that were in force; `scores` holds the z of each window, oldest
-    first; `promise` says what is promised of false alarms at that level.
+    first; `promise` says what is promised of false alarms at that level. `nearest` are the texts
+    that the query was held against, nearest to the peak first, with their cosines; `shows` what the
+    sensor shows there in the words that the model and the queries have, with their shares (see
+    `bindstream.explaining`). `evidence` is the folder with what the sensor gave, on the stream's
+    host ("" if none is kept).
     """
 
     id: str
@@ -155,3 +159,6 @@ class Alert:
     promise: str = ""
     readings: Readings = field(default_factory=dict)
     stages: Stages = field(default_factory=dict)
+    nearest: tuple[tuple[str, float], ...] = ()
+    shows: tuple[tuple[str, float], ...] = ()
+    evidence: str = ""

@@ -31,6 +31,7 @@ ALERT = Alert(
     model="m1",
     readings={"max_c": 81.5},
     stages={"closed": 1},
+    nearest=(("rain", 0.2),),
 )
 
 
@@ -43,7 +44,8 @@ def test_each_alert_is_one_line_that_says_everything_at_once(tmp_path: Path) -> 
     sink.close()
     assert [json.loads(line)["state"] for line in lines] == ["started", "ended"]
     said = json.loads(lines[0])
-    assert said == {**dataclasses.asdict(ALERT), "scores": [6.5, 5.0]}
+    lists = {"scores": [6.5, 5.0], "nearest": [["rain", 0.2]], "shows": []}
+    assert said == {**dataclasses.asdict(ALERT), **lists}
 
 
 def test_a_later_run_adds_to_the_file(tmp_path: Path) -> None:
