@@ -58,5 +58,9 @@ class HistoryError(BindstreamError):
     """A history of vectors that cannot be opened, written or read."""
 
 
+class StateError(BindstreamError):
+    """A file of what a watch remembers that cannot be opened, written or read."""
+
+
 class MissingPackageError(BindstreamError):
     """A package or system library that an optional part needs is not installed."""

@@ -7,16 +7,16 @@ the next one can say how many windows went with it, and of which streams.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import mmap
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from bindstream.errors import HistoryError
+from bindstream.lock import Lock as FileLock
 
 _MAGIC = b"bsthist1"
 _HEAD = np.dtype([("magic", "S8"), ("run_ns", "<i8"), ("open", "<i8")])
@@ -26,42 +26,16 @@ LINES = 64
 """Streams the file has room for; it grows by as many."""
 
 
-class Lock:
-    """Held by a history's one writer; the system lets go of it when the process dies.
+class Lock(FileLock):
+    """Held by a history's one writer.
 
     Raises:
         HistoryError: another process holds it, or the folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
-        path = folder / "writer.lock"
-        try:
-            file = path.open("a+")
-        except OSError as error:
-            raise _unwritable(path, error) from None
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            holder = file.read(20).strip() or "?"
-            file.close()
-            raise HistoryError(
-                f"another process (pid {holder}) writes it.",
-                where=f"history {folder}",
-                fix="Stop that one, or give this run a history of its own: history: {path: ...}.",
-            ) from None
-        self._file: IO[str] | None = file
-        try:
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
-        except OSError:  # a full disk: the number is for people
-            pass
-
-    def release(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        fix = "Stop that one, or give this run a history of its own: history: {path: ...}."
+        super().__init__(folder / "writer.lock", f"history {folder}", fix, HistoryError)
 
 
 @dataclass
