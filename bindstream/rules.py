@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
@@ -31,6 +32,15 @@ class Level:
 def level_of(query: QueryConfig) -> Level:
     """The level that holds until the stream's background has told a better one."""
     return Level(query.on, query.off, query.share)
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An announced event that is going on: the alert as it stands now, and the `share` in [0, 1]
+    that its level asks for. Enough to go on with it elsewhere."""
+
+    alert: Alert
+    share: float
 
 
 @dataclass
@@ -66,6 +76,21 @@ class Rule:
         self._cooldown_ns = round(query.cooldown_s * 1e9)
         self._most_ns = round(query.max_length_s * 1e9)
         self._quiet_until_ns = 0
+
+    @property
+    def open(self) -> Open | None:
+        """The event that is going on, once it is announced."""
+        if self._event is None or not self._event.announced:
+            return None
+        return Open(self._alert(self._event, "started"), self._event.level.share)
+
+    def carry_on(self, open: Open) -> None:
+        """Goes on with an event that was announced before; for before the first window."""
+        self._event = _event_of(open)
+
+    def rest_after(self, end_ns: int) -> None:
+        """An event that ended at `end_ns`, UTC, is followed by its cooldown here too."""
+        self._quiet_until_ns = end_ns + self._cooldown_ns
 
     def push(self, score: Score, level: Level | None = None) -> list[Alert]:
         """Alerts of this window; `level` is that of the query's configuration if left out."""
@@ -165,6 +190,36 @@ class Rule:
             readings=peak.readings,
             stages=event.last.stages,
         )
+
+
+def _event_of(open: Open) -> _Event:
+    """The event of an alert as it stands: only what other alerts of it will say is known."""
+    alert = open.alert
+
+    def score(start_ns: int, end_ns: int) -> Score:
+        return Score(
+            query=alert.query,
+            stream=alert.stream,
+            modality=alert.modality,
+            seq=-1,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            cosine=alert.peak_cosine,
+            value=math.nan,
+            z=alert.peak_z,
+            share=alert.peak_share,
+            readings=alert.readings,
+            stages=alert.stages,
+        )
+
+    return _Event(
+        level=Level(alert.on, alert.off, open.share, alert.promise),
+        first=score(alert.start_ns, alert.start_ns),
+        last=score(alert.end_ns, alert.end_ns),
+        peak=score(alert.peak_ns, alert.peak_ns),
+        scores=list(alert.scores),
+        announced=True,
+    )
 
 
 def _follows(score: Score, last: Score) -> bool:

@@ -227,3 +227,72 @@ def test_an_event_ends_when_something_else_explains_its_windows() -> None:
     watched.push(score(6, 0, share=0.9))
     watched.push(score(6, 1, share=0.4 * LETTING_GO))
     assert spans(watched.push(score(6, 2, share=0.4 * LETTING_GO - 0.001))) == [("ended", 0, 3)]
+
+
+def restarted(config: dict[str, Any], levels: list[float], at: int, lost: int) -> list[Alert]:
+    """Alerts where after `at` windows another process goes on, which misses `lost` of them."""
+    before = rule(**config)
+    alerts = run(before, levels[:at])
+    after = rule(**config)
+    if (open_event := before.open) is not None:
+        after.carry_on(open_event)
+    if ended := [a.end_ns for a in alerts if a.state == "ended"]:
+        after.rest_after(max(ended))
+    alerts += run(after, levels[at + lost :], at + lost)
+    return alerts + after.flush()
+
+
+LEVELS = st.lists(st.sampled_from([0.0, 2.0, 4.0, 6.0, 9.0, NAN]), min_size=1, max_size=60)
+
+
+@given(LEVELS, st.integers(0, 60), st.sampled_from([0.0, 4.0, 20.0]))
+def test_a_restart_between_two_windows_changes_no_alert(
+    levels: list[float], at: int, cooldown_s: float
+) -> None:
+    config = {"cooldown_s": cooldown_s, "share": 0.5}
+    whole = rule(**config)
+    assert restarted(config, levels, at, 0) == run(whole, levels) + whole.flush()
+
+
+@given(
+    LEVELS,
+    st.integers(0, 60),
+    st.integers(0, 12),
+    st.sampled_from([0.0, 3.0, 6.0]),
+    st.sampled_from([0.0, 4.0, 20.0]),
+    st.sampled_from([(1, 1), (2, 3)]),
+)
+def test_whatever_a_restart_misses_alerts_pair_last_and_rest(
+    levels: list[float],
+    at: int,
+    lost: int,
+    min_length_s: float,
+    cooldown_s: float,
+    windows: tuple[int, int],
+) -> None:
+    config = {"min_length_s": min_length_s, "cooldown_s": cooldown_s}
+    config |= {"needed": windows[0], "of": windows[1]}
+    alerts = restarted(config, levels, at, lost)
+    begun, ended = alerts[::2], alerts[1::2]
+    assert [a.state for a in alerts] == ["started", "ended"] * (len(alerts) // 2)
+    assert [a.id for a in begun] == [a.id for a in ended]
+    assert len({a.id for a in begun}) == len(begun)
+    assert all(a.end_ns - a.start_ns >= min_length_s * S for a in ended)
+    for one, following in pairwise(ended):
+        assert following.start_ns - one.end_ns >= cooldown_s * S or cooldown_s == 0
+
+
+def test_an_event_carried_on_ends_at_its_last_known_end_after_a_silence() -> None:
+    before = rule()
+    (begun,) = run(before, [6, 8])[:1]
+    assert before.open is not None
+    late = rule()
+    late.carry_on(before.open)
+    assert late.due(T0 + 7 * S) == []
+    (ended,) = late.due(T0 + 8 * S)
+    assert (ended.id, ended.state, ended.end_ns) == (begun.id, "ended", T0 + 3 * S)
+    assert (ended.peak_z, ended.peak_ns, ended.scores) == (8, T0 + 2 * S, (6, 8))
+    later = rule()
+    later.carry_on(before.open)
+    alerts = later.push(score(9, 8))  # 5 s of silence between the two: an event of its own
+    assert [(a.state, a.id == begun.id) for a in alerts] == [("ended", True), ("started", False)]
