@@ -24,7 +24,7 @@ from bindstream.history.search import (
     search,
     stretches,
 )
-from bindstream.matcher import Matcher, make_query
+from bindstream.matcher import Matcher, make_query, shares
 from bindstream.records import Embedding
 from tests.history.windows import DIM, MODEL, NOON_NS, SECOND_NS, unit, window, writer, written
 
@@ -133,14 +133,13 @@ def _between(first: float, second: float) -> Vectors:
 def test_shares_are_those_that_queries_have() -> None:
     others = np.stack([unit(100), unit(101), unit(102)])
     config = QueryConfig.model_validate({"text": "a dog"})
-    matcher = Matcher({"vision": others})
-    matcher.put(make_query(config, unit(99)[None], np.zeros((0, DIM), np.float32), MODEL))
+    query = make_query(config, unit(99)[None], np.zeros((0, DIM), np.float32), MODEL)
+    matcher = Matcher([query], others)
     vectors = np.stack([unit(i) for i in range(20)])
-    scores, shares = score(vectors.astype(np.float16), unit(99), others)
-    for i, vector in enumerate(vectors):
-        (expected,) = matcher.push(window(seq=i, vector=vector))
-        assert scores[i] == pytest.approx(expected.cosine, abs=1e-3)
-        assert shares[i] == pytest.approx(expected.share, abs=1e-2)
+    scores, found = score(vectors.astype(np.float16), unit(99), others)
+    cosines, values = matcher.push(vectors)
+    assert scores == pytest.approx(cosines[:, 0], abs=1e-3)
+    assert found == pytest.approx(shares(values)[:, 0], abs=1e-2)
 
 
 @settings(max_examples=50, deadline=None)
