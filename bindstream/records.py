@@ -101,6 +101,19 @@ class Embedding:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What one window added to a rule over several queries: `log_odds` in nats (see
+    `bindstream.combine.odds`)."""
+
+    query: str
+    stream: str
+    modality: ModalityName
+    start_ns: int
+    end_ns: int
+    log_odds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
     """How well one window answers one query.
 
@@ -108,7 +121,8 @@ class Score:
     negatives and background; `share` in [0, 1] how likely the query is among itself and its
     contrast (1 without any); `z` the value in robust standard deviations above this stream's own
     background (NaN while that background is still being learned). `per_hour` is how many events
-    an hour of that background reach so high (NaN while unknown).
+    an hour of that background reach so high (NaN while unknown). `parts` says what the score of a
+    rule over several queries was made of.
     """
 
     query: str
@@ -124,6 +138,7 @@ class Score:
     per_hour: float = math.nan
     readings: Readings = field(default_factory=dict)
     stages: Stages = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +153,10 @@ class Alert:
     sensor shows there in the words that the model and the queries have, with their shares (see
     `bindstream.explaining`). `evidence` is the folder with what the sensor gave, on the stream's
     host ("" if none is kept).
+
+    An alert of a rule has the rule's id as its `query`, and `measure` says what its `peak_z`, `on`,
+    `off` and `scores` are instead of z: "log_odds" (nats; `parts` are the windows that it is made
+    of, `stream` is that of the strongest), a reading such as "max_c", or "silent_s".
     """
 
     id: str
@@ -162,3 +181,5 @@ class Alert:
     nearest: tuple[tuple[str, float], ...] = ()
     shows: tuple[tuple[str, float], ...] = ()
     evidence: str = ""
+    measure: str = "z"
+    parts: tuple[Part, ...] = ()

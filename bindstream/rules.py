@@ -170,7 +170,7 @@ class Rule:
     def _alert(self, event: _Event, state: Literal["started", "ended"]) -> Alert:
         peak = event.peak
         return Alert(
-            id=f"{self._query.id}/{peak.stream}/{event.first.start_ns}",
+            id=f"{self._query.id}/{event.first.stream}/{event.first.start_ns}",
             query=self._query.id,
             text=self._query.text[0],
             state=state,
@@ -187,6 +187,7 @@ class Rule:
             scores=tuple(event.scores),
             model=self._model,
             promise=event.level.promise,
+            parts=peak.parts,
             readings=peak.readings,
             stages=event.last.stages,
         )

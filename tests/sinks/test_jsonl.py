@@ -44,7 +44,7 @@ def test_each_alert_is_one_line_that_says_everything_at_once(tmp_path: Path) -> 
     sink.close()
     assert [json.loads(line)["state"] for line in lines] == ["started", "ended"]
     said = json.loads(lines[0])
-    lists = {"scores": [6.5, 5.0], "nearest": [["rain", 0.2]], "shows": []}
+    lists = {"scores": [6.5, 5.0], "nearest": [["rain", 0.2]], "shows": [], "parts": []}
     assert said == {**dataclasses.asdict(ALERT), **lists}
 
 
