@@ -30,6 +30,7 @@ names = st.text("az09_-", min_size=1, max_size=64)
 numbers = st.floats(allow_nan=False)
 readings = st.dictionaries(st.text(max_size=20), numbers, max_size=4)
 stages = st.dictionaries(st.text(max_size=20), times, max_size=4)
+phrases = st.lists(st.tuples(st.text(max_size=300), numbers), max_size=5).map(tuple)
 
 
 def unit(dim: int, seed: int) -> np.ndarray:
@@ -72,6 +73,9 @@ alerts = st.builds(
     model=st.text(max_size=70),
     readings=readings,
     stages=stages,
+    nearest=phrases,
+    shows=phrases,
+    evidence=st.text(max_size=200),
 )
 EMBEDDING = Embedding("door", "vision", 7, 10, 20, unit(32, 0), "m1", readings={"max_c": 81.5})
 ALERT = Alert(
