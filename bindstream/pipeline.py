@@ -14,7 +14,7 @@ from bindstream.history.writer import Writer, writer_for
 from bindstream.intake import Intake, IntakeHealth
 from bindstream.models import load_model
 from bindstream.models.keeping import TextKeeping
-from bindstream.queries import doubts, encode_query
+from bindstream.queries import doubts, encode_query, examples_for
 from bindstream.recalling import recall
 from bindstream.records import Alert, Embedding, Window
 from bindstream.watch import Watch
@@ -60,10 +60,12 @@ class Pipeline:
         if self.config.history is not None:
             folder, now_ns = self.config.history.path, self.clock.now_ns()
             self._doubts += recall(self._watch, folder, self.model.fingerprint, now_ns)
+        kept = self.config.history.path if self.config.history is not None else None
         for query in self.config.queries:
-            self._watch.put(encode_query(query, self.model.encode_text, self.model.fingerprint))
-            texts = (*query.said, *query.held_against) if query.taught is None else ()
-            unknown = [word for text in texts for word in self.model.unknown_words(text)]
+            examples = examples_for(query, self.model, kept)
+            text, made_by = self.model.encode_text, self.model.fingerprint
+            self._watch.put(encode_query(query, text, made_by, examples=examples))
+            unknown = [word for text in query.texts for word in self.model.unknown_words(text)]
             self._doubts += doubts(query, unknown)
         self._intakes: list[Intake] = []
         self._history: Writer | None = None

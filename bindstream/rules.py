@@ -172,7 +172,7 @@ class Rule:
         return Alert(
             id=f"{self._query.id}/{event.first.stream}/{event.first.start_ns}",
             query=self._query.id,
-            text=self._query.text[0],
+            text=self._query.shown[0],
             state=state,
             stream=peak.stream,
             modality=peak.modality,

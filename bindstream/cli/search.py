@@ -17,10 +17,10 @@ from bindstream.cli.search_report import answer
 from bindstream.errors import ConfigError
 
 if TYPE_CHECKING:
-    from bindstream.history.question import Term
     from bindstream.history.reader import History
     from bindstream.history.search import Scope
     from bindstream.models.encoder import Model
+    from bindstream.terms.term import Term
 
 _HELP = """Search what was kept for words, recordings, or stored windows.
 
@@ -103,19 +103,21 @@ def search(
     threads: ThreadsOption = None,
 ) -> None:
     from bindstream.cli.embed import modality_named
-    from bindstream.history.question import ask, term, towers
+    from bindstream.history.question import ask
     from bindstream.models import load_model
+    from bindstream.terms.examples import towers
 
-    terms = [*_existing(like), *(term(each) for each in plus or ())]
-    terms += [term(each, -1.0) for each in minus or ()]
+    terms = terms_of(like, plus, minus)
     if not words and not any(each.weight > 0 for each in terms):
         raise ConfigError("there is nothing to search for.", fix="Give WORDS, or --like FILE.")
     scope = scope_of(since, until, streams, modality)
     files_of = modality_named(file_modality) if file_modality else None
     opened, configured = history_of(config, history)
-    needed = towers(words or [], terms, files_of)
+    needed = towers(terms, files_of)
+    if words and "text" not in needed:
+        needed.append("text")
     loaded: Model | None = None
-    if needed:
+    if needed or any(each.what.endswith(".npy") for each in terms):
         loaded = load_model(
             model or configured,
             modalities=needed,
@@ -147,8 +149,9 @@ def similar(
     import numpy as np
 
     from bindstream.averaging import unit_mean
-    from bindstream.history.question import stored, window_named
     from bindstream.history.search import Question
+    from bindstream.terms.examples import stored
+    from bindstream.terms.term import window_named
 
     stream, start_ns = window_named(window_id)
     opened, _ = history_of(config, history)
@@ -159,17 +162,28 @@ def similar(
     answer(opened, Question(vector, windows[0].model), scope, top, as_json)
 
 
-def _existing(like: Sequence[str] | None) -> list[Term]:
-    from bindstream.history.question import term
+def terms_of(
+    like: Sequence[str] | None, plus: Sequence[str] | None, minus: Sequence[str] | None
+) -> list[Term]:
+    """What the three options say; files lie where one stands.
 
-    terms = [term(each) for each in like or ()]
-    for each in terms:
-        if each.kind == "words":
-            raise ConfigError(
-                f"there is no file {each.what!r}.",
-                where="--like",
-                fix="Give a file, or the id of a window; words stand on their own.",
-            )
+    Raises:
+        ConfigError: a file is not there, or words were given to --like.
+    """
+    from bindstream.terms.term import placed, term
+
+    terms: list[Term] = []
+    for option, sign, texts in (("--like", 1, like), ("--plus", 1, plus), ("--minus", -1, minus)):
+        for text in texts or ():
+            found = term(placed(text, Path.cwd()), sign)
+            no_words = option == "--like" and found.kind == "words"
+            if no_words or (found.kind == "file" and not Path(found.what).is_file()):
+                raise ConfigError(
+                    f"there is no file {text!r}.",
+                    where=option,
+                    fix="Give a file, or the id of a window; words stand on their own.",
+                )
+            terms.append(found)
     return terms
 
 

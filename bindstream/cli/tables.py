@@ -100,7 +100,7 @@ def history_line(said: dict[str, Any]) -> RenderableType:
 
 def verdicts_table(verdicts: list[Verdict], config: Config) -> Table:
     """A line a query: events found and missed, alerts without an event."""
-    words = {query.id: query.text[0] for query in config.queries}
+    words = {query.id: query.shown[0] for query in config.queries}
     table = Table("query", "found", "missed", "false alarms", box=SIMPLE_HEAD)
     for verdict in verdicts:
         table.add_row(

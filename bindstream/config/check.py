@@ -24,6 +24,7 @@ from bindstream.config.schema import (
     Where,
     find_clashes,
 )
+from bindstream.config.sums import sum_problems
 from bindstream.config.yaml_text import YamlError, parse
 from bindstream.errors import ConfigError, DataError, ModelError
 from bindstream.modalities import MODALITIES, SENSORS
@@ -67,8 +68,8 @@ def json_schema() -> dict[str, Any]:
     # A stream's modality follows from its source, so the file need not say it.
     schema["$defs"]["StreamConfig"]["required"] = ["name", "source"]
     query = schema["$defs"]["QueryConfig"]
-    del query["required"]
-    query["anyOf"] = [{"required": ["text"]}, {"required": ["taught"]}]
+    query.pop("required", None)
+    query["anyOf"] = [{"required": [key]} for key in ("text", "like", "plus", "taught")]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
@@ -112,10 +113,10 @@ class _Examination:
         for i, stream in streams:
             self._warn_of_window(i, stream)
         self._check_paths(streams, queries)
-        for where, what, fix, severity in history_problems(self._data, self._path.parent):
         modality_of = {**dict.fromkeys(names), **{s.name: s.modality for _, s in streams}}
         for where, what, fix, severity in rule_problems(self._data, queries, modality_of):
             self._add(where, what, fix, severity)
+        for where, what, fix, severity in history_problems(self._data, self._path.parent):
             self._add(where, what, fix, severity)
         self._check_model(streams, queries)
         self._problems.sort(key=lambda problem: problem.line)
@@ -242,12 +243,17 @@ class _Examination:
             if stream.modality not in spec.towers:
                 what = f"the model {spec.name} has no tower for {stream.modality}"
                 self._add(("streams", i), what, f"It has: {', '.join(spec.towers)}.")
-        if "text" not in spec.towers and any(query.taught is None for _, query in queries):
+        if "text" not in spec.towers and any(query.texts for _, query in queries):
             what = f"the model {spec.name} has no tower for text, which queries of words need"
             fix = "Leave them out, teach them by examples, or import the model with text."
             self._add(("queries",), what, fix)
         for i, query in queries:
             self._check_taught(i, query, streams, spec.fingerprint)
+            there = resolved(query, self._path.parent)
+            heard = [s.modality for _, s in streams if s.name in (query.streams or (s.name,))]
+            kept = self._data.get("history") is not None
+            for key, what, fix in sum_problems(there, heard, dim=spec.dim, kept=kept):
+                self._add(("queries", i, key), what, fix)
 
     def _check_taught(
         self, i: int, query: QueryConfig, streams: list[tuple[int, StreamConfig]], model: str

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from bindstream.config.query import QueryConfig
 from bindstream.config.schema import Config, ModelConfig
 from bindstream.models import installed_models
+from bindstream.terms.term import placed, term
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -40,6 +42,10 @@ def missing_paths(section: BaseModel, folder: Path) -> Iterator[tuple[str, Path]
     for key, path in _paths(section, folder):
         if not path.exists() and Path("/dev") not in path.parents:
             yield key, path
+    if isinstance(section, QueryConfig):
+        for key, texts in _terms(section, folder).items():
+            files = (Path(each.what) for each in map(term, texts) if each.kind == "file")
+            yield from ((key, path) for path in files if not path.is_file())
 
 
 def expanded(path: Path) -> Path:
@@ -63,8 +69,19 @@ def _paths(section: BaseModel, folder: Path) -> Iterator[tuple[str, Path]]:
 
 def resolved(section: M, folder: Path) -> M:
     """The same section with every relative path made absolute, starting from `folder`."""
-    update = {
+    update: dict[str, Any] = {
         key: str(path) if isinstance(getattr(section, key), str) else path
         for key, path in _paths(section, folder)
     }
+    if isinstance(section, QueryConfig):
+        update |= _terms(section, folder)
     return section.model_copy(update=update) if update else section
+
+
+def _terms(query: QueryConfig, folder: Path) -> dict[str, Any]:
+    """The sums of a query with the whole paths of their files, those that it has."""
+    return {
+        key: tuple(placed(each, folder.resolve()) for each in getattr(query, key))
+        for key in ("like", "plus", "minus")
+        if getattr(query, key)
+    }

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from bindstream.config.section import Section
 from bindstream.negation import meant
 from bindstream.records import ModalityName
+from bindstream.terms.term import Term, term
 
 NAME = r"^[a-z0-9_-]+$"
 """Names of streams and queries: they are parts of bus topics and file names."""
@@ -63,7 +64,11 @@ def id_from(text: str) -> str:
 
 
 class QueryConfig(Section):
-    """What to watch for, in words or as it was taught by examples, and when to speak up.
+    """What to watch for, in words, by example or as it was taught, and when to speak up.
+
+    Words, `like`, `plus` and `minus` make one sum, as in `bindstream search`. Each of the latter is
+    a file (a sound, a picture, a recording, a vector as .npy), the id of a stored window or alert,
+    or, but for `like`, words; `0.5*` before it is its weight.
 
     `budget` is what counts: the level of each stream is drawn from its own background, so that
     false alarms stay within it. `on`, `off` and `share` hold until enough of that was heard. `on`
@@ -74,10 +79,14 @@ class QueryConfig(Section):
     """
 
     id: Name = Field(default="", description="names the query on the bus; made from its words")
-    text: Annotated[Phrases, Field(min_length=1)] = Field(
+    text: Phrases = Field(
+        default=(),
         description="the words, or several phrasings of the same thing; beside `taught` they are "
-        "what alerts show, the file's name if left out"
+        "what alerts show, the file's name if left out",
     )
+    like: Phrases = Field(default=(), description="examples of it, a file or a stored window each")
+    plus: Phrases = Field(default=(), description="and this: files, stored windows or words")
+    minus: Phrases = Field(default=(), description="and not this, such as 0.5*rain")
     taught: Path | None = Field(
         default=None,
         description="file made by `bindstream teach`: its examples are watched for, not the words",
@@ -126,6 +135,9 @@ class QueryConfig(Section):
     cooldown_s: float = Field(
         default=5.0, ge=0, le=86400, description="silence after an alert, seconds"
     )
+    alert: bool = Field(
+        default=True, description="false: raises no alert of its own, rules alone make use of it"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -135,15 +147,13 @@ class QueryConfig(Section):
         taught = data.get("taught")
         if data.get("text") is None and isinstance(taught, str | Path) and Path(taught).stem:
             data = {**data, "text": Path(taught).stem}
-    alert: bool = Field(
-        default=True, description="false: raises no alert of its own, rules alone make use of it"
-    )
         if data.get("id") is not None:
             return data
-        words = _as_tuple(data.get("text"))
-        first = next((w for w in words if isinstance(w, str)), "") if _is_list(words) else ""
+        said = (_as_tuple(data.get(key)) for key in ("text", "like", "plus"))
+        some = (w for words in said if _is_list(words) for w in words)
+        first = next((w for w in some if isinstance(w, str)), "")
         rest = {key: value for key, value in data.items() if key != "id"}
-        return {**rest, "id": id_from(first)}
+        return {**rest, "id": id_from(first if data.get("text") else term(first).name)}
 
     @field_validator("text", "negatives")
     @classmethod
@@ -163,10 +173,44 @@ class QueryConfig(Section):
             )
         return modalities
 
+    @field_validator("like")
+    @classmethod
+    def _no_words(cls, like: tuple[str, ...]) -> tuple[str, ...]:
+        for each in like:
+            if term(each).kind == "words":
+                raise PydanticCustomError(
+                    "no_example",
+                    "{each} is no file and no window's id: words belong in `text` or `plus`",
+                    {"each": repr(each)},
+                )
+        return like
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> QueryConfig:
+        if self.taught is not None and self.terms:
+            raise PydanticCustomError(
+                "taught_sum",
+                "what was taught is neither added to nor taken from: teach it with these files, "
+                "or leave `taught` out",
+            )
+        if not self.text and not any(each.weight > 0 for each in self.terms):
+            raise PydanticCustomError(
+                "nothing", "there is nothing to watch for: give `text`, `like`, `plus` or `taught`"
+            )
+        return self
+
     @model_validator(mode="after")
     def _no_mere_absence(self) -> QueryConfig:
-        for phrase in self.text if self.taught is None and not self.literal else ():
-            if meant(phrase) is None:
+        added = [each.what for each in self.terms if each.kind == "words"]
+        for phrase in (*self.text, *added) if self.taught is None and not self.literal else ():
+            found = meant(phrase)
+            if found is not None and found.denied and phrase in added:
+                raise PydanticCustomError(
+                    "denied_term",
+                    "{phrase} denies something: put that under `minus`",
+                    {"phrase": repr(phrase)},
+                )
+            if found is None:
                 raise PydanticCustomError(
                     "absence",
                     "{phrase} says what is not there, which no sensor shows: say what is seen or "
@@ -175,6 +219,28 @@ class QueryConfig(Section):
                     {"phrase": repr(phrase)},
                 )
         return self
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """What is added to the words and taken off."""
+        return tuple(
+            term(each, sign)
+            for some, sign in ((self.like, 1.0), (self.plus, 1.0), (self.minus, -1.0))
+            for each in some
+        )
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All words that it takes a text tower for; none for what was taught."""
+        if self.taught is not None:
+            return ()
+        added = [each.what for each in self.terms if each.kind == "words"]
+        return tuple(dict.fromkeys((*self.said, *self.held_against, *added)))
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """What alerts show: the words, or the names of what stands in their place."""
+        return self.text or tuple(each.name for each in self.terms if each.weight > 0)
 
     @property
     def said(self) -> tuple[str, ...]:

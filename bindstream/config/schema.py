@@ -255,7 +255,7 @@ class Config(Section):
     @property
     def towers(self) -> tuple[ModalityName, ...]:
         """The towers it needs: those of its streams, and text's if there are queries of words."""
-        worded = any(query.taught is None for query in self.queries)
+        worded = any(query.texts for query in self.queries)
         return (*self.modalities, "text") if worded else self.modalities
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
@@ -277,12 +278,13 @@ def test_the_schema_knows_every_kind_and_does_not_ask_for_the_modality() -> None
     assert stream["required"] == ["name", "source"]
     assert set(stream["properties"]["source"]["discriminator"]["mapping"]) == set(KINDS)
     either = schema["$defs"]["QueryConfig"]["anyOf"]
-    assert either == [{"required": ["text"]}, {"required": ["taught"]}]
+    assert either == [{"required": [key]} for key in ("text", "like", "plus", "taught")]
 
 
 SECTIONS = ["streams", "model", "bus", "ray", "queries", "sinks", "history"]
-WORDS = """streams queries name modality source kind window_s hop_s placement url device text on
-off id taught modalities path keep_days flush_s keys address celsius features span_c"""
+WORDS = """streams queries name modality source kind window_s hop_s placement url device text
+on off id taught like plus minus modalities path keep_days flush_s keys address celsius features
+span_c"""
 KEYS = st.sampled_from(WORDS.split())
 SCALARS = st.one_of(
     st.none(),
@@ -525,3 +527,43 @@ def test_words_as_negatives_of_a_taught_query_are_a_problem(tmp_path: Path) -> N
     save_beep(tmp_path)
     found = only_problem(tmp_path, TAUGHT + "    negatives: [a dog]\n")
     assert "--not FILES" in found.what
+
+
+def sum_problems(folder: Path, query: str) -> dict[str, str]:
+    folder.joinpath("rex.wav").write_bytes(b"RIFF")
+    np.save(folder / "v.npy", np.ones(256))
+    np.save(folder / "bad.npy", np.array([1.0, np.nan]))
+    found = problems_of(folder, GOOD + f"queries:\n  - {query}\n")
+    return {problem.path: problem.what for problem in found}
+
+
+def test_examples_are_found_beside_the_file(tmp_path: Path) -> None:
+    text = "{text: fire, plus: [v.npy, a flame], minus: 0.5*v.npy, modalities: thermal}"
+    assert sum_problems(tmp_path, text) == {}
+    (query,) = load_config(tmp_path / "config.yaml").queries
+    assert query.plus == (str(tmp_path / "v.npy"), "a flame")
+    assert query.minus == (f"0.5*{tmp_path}/v.npy",)
+
+
+@pytest.mark.parametrize(
+    ("query", "place", "what"),
+    [
+        ("{like: gone.wav}", "like", "there is no "),
+        ("{like: rex.wav}", "like", "is of audio, and this query listens to vision, thermal"),
+        ("{text: fire, minus: bad.npy, modalities: thermal}", "minus", "NaN"),
+        ("{like: v.npy}", "modalities", "is required"),
+        ("{like: door/1795000000000000000}", "like", "nothing is kept"),
+        (
+            "{text: fire, plus: v.npy, negatives: rain, modalities: thermal}",
+            "negatives",
+            "no contrast",
+        ),
+        ("{plus: notes.xyz}", "plus", "there is no "),
+    ],
+)
+def test_examples_that_cannot_be_used_are_problems(
+    tmp_path: Path, query: str, place: str, what: str
+) -> None:
+    found = sum_problems(tmp_path, query)
+    assert list(found) == [f"queries[0].{place}"]
+    assert what in found[f"queries[0].{place}"]

@@ -46,3 +46,42 @@ def test_a_rule_that_can_never_be_met_is_refused() -> None:
     with pytest.raises(ValidationError, match="nothing would be announced"):
         query(min_length_s=10, max_length_s=5)
     assert query(needed=2, of=3, min_length_s=10, max_length_s=0).max_length_s == 0
+
+
+def test_a_sum_says_what_it_needs_and_shows() -> None:
+    one = query(plus="sounds/rex.wav", minus=["0.5*a cat meows", "rain"])
+    assert [(t.kind, t.weight) for t in one.terms] == [("file", 1), ("words", -0.5), ("words", -1)]
+    assert one.texts == ("a dog", "a cat meows", "rain")
+    assert (one.id, one.shown) == ("a-dog", ("a dog",))
+
+
+def test_examples_alone_are_shown_by_their_names() -> None:
+    one = QueryConfig.model_validate({"like": ["2*sounds/rex.wav"], "plus": "a dog"})
+    assert (one.id, one.shown, one.text) == ("rex", ("rex", "a dog"), ())
+    again = QueryConfig.model_validate(one.model_dump(mode="json"))
+    assert again == one
+    window = "kitchen/1795000000000000000"
+    assert QueryConfig.model_validate({"like": window}).shown == (window,)
+    assert QueryConfig.model_validate({"like": "rex.wav"}).texts == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({}, "nothing to watch for"),
+        ({"text": None, "minus": "rain"}, "nothing to watch for"),
+        ({"plus": "0*rain"}, "nothing to watch for"),
+        ({"like": "a dog"}, "'a dog' is no file"),
+        ({"taught": "beep.json", "plus": "rain"}, "neither added to nor taken from"),
+        ({"text": "a dog", "minus": "no rain"}, "says what is not there"),
+        (
+            {"text": "a dog", "plus": "a siren without rain"},
+            "denies something: put that under `minus`",
+        ),
+    ],
+)
+def test_a_sum_that_asks_for_nothing_is_refused(given: dict[str, Any], why: str) -> None:
+    data = {key: value for key, value in given.items() if value is not None}
+    with pytest.raises(ValidationError, match=why):
+        QueryConfig.model_validate(data)
+    assert QueryConfig.model_validate({"text": "no entry", "plus": "no dogs", "literal": True})
