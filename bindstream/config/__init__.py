@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bindstream.config.check import check_config, json_schema, load_config
+from bindstream.config.evidence import EvidenceConfig
 from bindstream.config.history import HistoryConfig
 from bindstream.config.problem import Problem
 from bindstream.config.query import QueryConfig
@@ -21,6 +22,7 @@ __all__ = [
     "BusConfig",
     "BusSinkConfig",
     "Config",
+    "EvidenceConfig",
     "HistoryConfig",
     "JsonlSinkConfig",
     "ModelConfig",

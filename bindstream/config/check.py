@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from bindstream.config.evidence import evidence_problems
 from bindstream.config.history import history_problems
 from bindstream.config.known_keys import kinds_at, place_in, suggestion
 from bindstream.config.paths import missing_paths, resolve_paths, resolved
@@ -116,7 +117,10 @@ class _Examination:
         modality_of = {**dict.fromkeys(names), **{s.name: s.modality for _, s in streams}}
         for where, what, fix, severity in rule_problems(self._data, queries, modality_of):
             self._add(where, what, fix, severity)
-        for where, what, fix, severity in history_problems(self._data, self._path.parent):
+        for where, what, fix, severity in (
+            *history_problems(self._data, self._path.parent),
+            *evidence_problems(self._data, self._path.parent),
+        ):
             self._add(where, what, fix, severity)
         self._check_model(streams, queries)
         self._problems.sort(key=lambda problem: problem.line)

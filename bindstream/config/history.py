@@ -55,15 +55,15 @@ def history_problems(
         path = HistoryConfig.model_validate(section).path
     except ValidationError:
         return  # which is said elsewhere
-    if why := _unusable(folder.resolve() / path.expanduser()):
+    if why := unusable(folder.resolve() / path.expanduser()):
         yield ("history", "path"), why, "Choose a folder that you may write to.", "error"
     if importlib.util.find_spec("lancedb") is None:
         fix = "Run: pip install 'bindstream[history]'."
         yield ("history",), "needs lancedb, which is not installed", fix, "warning"
 
 
-def _unusable(path: Path) -> str:
-    """Why no history can be kept there; "" if it can."""
+def unusable(path: Path) -> str:
+    """Why nothing can be kept there; "" if it can."""
     there = path
     while not there.exists() and there != there.parent:
         there = there.parent

@@ -13,6 +13,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from bindstream.bus import is_loopback
 from bindstream.config.gate import GateConfig, Gated
+from bindstream.config.evidence import EvidenceConfig
 from bindstream.config.history import HistoryConfig
 from bindstream.config.query import NAME, Name, QueryConfig
 from bindstream.config.rule import RuleConfig
@@ -246,6 +247,7 @@ class Config(Section):
     rules: tuple[RuleConfig, ...] = ()
     sinks: tuple[SinkConfig, ...] = (TerminalSinkConfig(kind="terminal"),)
     history: HistoryConfig | None = None
+    evidence: EvidenceConfig | None = None
 
     @property
     def modalities(self) -> tuple[ModalityName, ...]:

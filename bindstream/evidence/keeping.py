@@ -14,8 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from bindstream.config.evidence import EvidenceConfig
-from bindstream.config.schema import StreamConfig
+from bindstream.config import EvidenceConfig, StreamConfig
 from bindstream.evidence.media import media
 from bindstream.evidence.reading import make_room, read_evidence
 from bindstream.evidence.ring import Kept, Ring

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bindstream.config import StreamConfig
-from bindstream.config.evidence import EvidenceConfig
+from bindstream.config import EvidenceConfig, StreamConfig
 from bindstream.evidence import Evidence, Keeper, folder_of, read_evidence
 from bindstream.evidence.keeping import LAG_S, LONGEST_S, PATIENCE_S
 from bindstream.evidence.ring import MEMORY_BYTES
