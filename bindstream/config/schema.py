@@ -12,8 +12,8 @@ from pydantic import Discriminator, Field, ValidationError, field_validator, mod
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from bindstream.bus import is_loopback
-from bindstream.config.gate import GateConfig, Gated
 from bindstream.config.evidence import EvidenceConfig
+from bindstream.config.gate import GateConfig, Gated
 from bindstream.config.history import HistoryConfig
 from bindstream.config.query import NAME, Name, QueryConfig
 from bindstream.config.rule import RuleConfig
