@@ -14,7 +14,7 @@ from bindstream.history.writer import Writer, writer_for
 from bindstream.intake import Intake, IntakeHealth
 from bindstream.models import load_model
 from bindstream.models.keeping import TextKeeping
-from bindstream.queries import doubts, encode_query, examples_for
+from bindstream.queries import check_heard, doubts, encode_query, examples_for
 from bindstream.recalling import recall
 from bindstream.records import Alert, Embedding, Window
 from bindstream.watch import Watch
@@ -64,7 +64,9 @@ class Pipeline:
         for query in self.config.queries:
             examples = examples_for(query, self.model, kept)
             text, made_by = self.model.encode_text, self.model.fingerprint
-            self._watch.put(encode_query(query, text, made_by, examples=examples))
+            encoded = encode_query(query, text, made_by, examples=examples)
+            check_heard(encoded.config, self.config.streams)
+            self._watch.put(encoded)
             unknown = [word for text in query.texts for word in self.model.unknown_words(text)]
             self._doubts += doubts(query, unknown)
         self._intakes: list[Intake] = []

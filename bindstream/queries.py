@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bindstream.averaging import unit_mean
-from bindstream.config import QueryConfig
+from bindstream.config import QueryConfig, StreamConfig, find_clashes
 from bindstream.errors import BindstreamError, ConfigError
 from bindstream.matcher import Query, Vectors, make_query
 from bindstream.modalities import SENSORS
@@ -96,6 +96,16 @@ def _narrowed_to(config: QueryConfig, examples: Examples) -> QueryConfig:
             fix="Say it, such as `modalities: audio`.",
         )
     return config.model_copy(update={"modalities": tuple(m for m in SENSORS if m in found)})
+
+
+def check_heard(config: QueryConfig, streams: Sequence[StreamConfig]) -> None:
+    """Refuse a query that none of the streams can answer.
+
+    Raises:
+        ConfigError: it names a stream that is not there, or a sensor that none of its streams is.
+    """
+    for (_, _, key), what in find_clashes(enumerate(streams), [(0, config)], ()):
+        raise ConfigError(f"{what}.", where=f"query {config.id!r}, {key}")
 
 
 def encode_query(

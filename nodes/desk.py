@@ -9,11 +9,11 @@ from typing import Any
 import ray
 from pydantic import ValidationError
 
-from bindstream.config import Config, QueryConfig, find_clashes
+from bindstream.config import Config, QueryConfig
 from bindstream.control import Answer, Request
 from bindstream.errors import ConfigError
 from bindstream.matcher import Query
-from bindstream.queries import narrowed, taught_of
+from bindstream.queries import check_heard, narrowed, taught_of
 from bindstream.teaching.taught import Taught
 from nodes.encoding import QueryEncoder
 from nodes.match import MatchHealth
@@ -53,6 +53,7 @@ class QueryDesk:
         """
         for query in queries:
             self._queries[query.id], warnings = self._encoder.encode(query)
+            check_heard(self._queries[query.id].config, self._config.streams)
             self._warn(*warnings)
 
     def begin_match(self) -> None:
@@ -92,12 +93,13 @@ class QueryDesk:
         there = self._queries.get(config.id)
         if there is not None and not request.get("replace"):
             raise ConfigError(
-                f"there is a query {config.id!r} already: {', '.join(there.config.text)}.",
+                f"there is a query {config.id!r} already: {', '.join(there.config.shown)}.",
                 fix="Give this one another id (--id), or replace that one (--replace).",
             )
         before = self._encoder.background
         # Not under the lock: the text tower may have to be read, and everyone is watched meanwhile.
-        encoded, warnings = self._encoder.encode(config, taught)
+        encoded, warnings = self._encoder.encode(config, taught, request.get("examples"))
+        check_heard(encoded.config, self._config.streams)
         with self._lock:
             self._warn(*warnings)
             self._queries[config.id] = encoded
@@ -105,7 +107,7 @@ class QueryDesk:
                 contrast = self._match.handle.contrast_with.remote(self._encoder.background)
                 ray.get(contrast, timeout=TOLD_S)
             ray.get(self._match.handle.put.remote(encoded), timeout=TOLD_S)
-        return {"id": config.id, "text": list(config.text), "warnings": warnings}
+        return {"id": config.id, "text": list(config.shown), "warnings": warnings}
 
     def _checked(self, request: Request) -> tuple[QueryConfig, Taught | None]:
         """A query from outside and what it was taught, held against the streams of this run."""
@@ -117,8 +119,7 @@ class QueryDesk:
             raise ConfigError(f"{first['msg']}.", where=place) from None
         taught = taught_of(config, request.get("taught"))
         config = narrowed(config, taught)
-        for (_, _, key), what in find_clashes(enumerate(self._config.streams), [(0, config)], ()):
-            raise ConfigError(f"{what}.", where=f"query {config.id!r}, {key}")
+        check_heard(config, self._config.streams)
         return config, taught
 
     def _remove(self, query_id: str) -> Answer:

@@ -51,6 +51,7 @@ class EmbedHealth:
     beat_s: float
     warnings: dict[str, str]
     error: str
+    dim: int = 0  # of its vectors
 
 
 class EmbedNode:
@@ -142,6 +143,7 @@ class EmbedNode:
             beat_s=self._stood_still_s(),
             warnings={**self._model.warnings, **self._embedder.warnings},
             error=self._error,
+            dim=self._model.dim,
         )
 
     def _stood_still_s(self) -> float:
@@ -169,6 +171,14 @@ class EmbedNode:
             vectors = self._model.encode_text(texts)
             self._keeping.due(time.monotonic())
         return vectors
+
+    async def encode(self, modality: ModalityName, batch: Any) -> Any:
+        """Unit vectors (n, dim) float32 of model inputs that are of no stream: a query's files."""
+        return await asyncio.to_thread(self._encode, modality, batch)
+
+    def _encode(self, modality: ModalityName, batch: Any) -> Any:
+        with self._at_work():
+            return self._model.encode(modality, batch)
 
     async def unknown_words(self, texts: list[str]) -> list[str]:
         """Words in these texts that the model has never seen."""

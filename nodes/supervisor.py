@@ -113,7 +113,8 @@ class Supervisor:
             self._match.await_start()
         except RayError as error:
             raise BindstreamError(f"alerts cannot be watched for: {reason(error)}") from None
-        encoder = QueryEncoder(self._embedders[0], self.config.modalities)
+        history = self.config.history.path.absolute() if self.config.history else None
+        encoder = QueryEncoder(self._embedders[0], self.config.modalities, history)
         self._desk = QueryDesk(self.config, encoder, self._match, self._lock, self._warn)
         self._desk.encode(self.config.queries)
         self._desk.begin_match()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -19,8 +19,13 @@ from bindstream.cli.bus_options import (
     KeysOption,
     reach,
 )
+from bindstream.cli.sum_options import LikeOption, MinusOption, PlusOption, sums_of
 from bindstream.errors import ConfigError
 from bindstream.keys import OWN_CLIENT
+from bindstream.terms.term import Term, terms
+
+if TYPE_CHECKING:
+    from bindstream.models.encoder import Model
 
 _ANSWER_S, _WORK_S = 10, 310
 """How long a pipeline may take to answer at all, and to read its text tower again."""
@@ -35,6 +40,11 @@ _ADD_HELP = """Watch for something else from now on, without a restart.
 Several TEXTs are phrasings of the same thing: put words that belong together in quotes. With
 --taught it is what `bindstream teach` made, and TEXT is what its alerts show.
 
+--like, --plus and --minus add files (a sound, a picture, a recording, a vector as .npy), stored
+windows and, but for --like, words to it or take them off, each with a weight before it if it is not
+1; half is enough to take off. It then watches what its files are of, unless --modality says
+otherwise. Files are embedded here, by the model that the pipeline runs.
+
 Examples:
 
   bindstream query add "glass breaking"
@@ -42,6 +52,10 @@ Examples:
   bindstream query add "a dog barks" "barking" --not "a door slams" --modality audio --budget 1/day
 
   bindstream query add --taught queries/washer-beep.json
+
+  bindstream query add "a dog barks" --plus rex.wav --minus "0.5*a cat meows"
+
+  bindstream query add --like kitchen/1795000000000000000 --id the-kettle --budget 1/day
 """
 _LIST_HELP = """Show what is watched for.
 
@@ -65,6 +79,9 @@ def add(
     taught: Annotated[
         Path | None, typer.Option("--taught", metavar="FILE", help="Made by `bindstream teach`.")
     ] = None,
+    like: LikeOption = None,
+    plus: PlusOption = None,
+    minus: MinusOption = None,
     query_id: Annotated[
         str | None, typer.Option("--id", help="Its name; made from the words if left out.")
     ] = None,
@@ -96,16 +113,22 @@ def add(
     replace: Annotated[
         bool, typer.Option("--replace", help="Take the place of a query of the same id.")
     ] = False,
+    model: Annotated[
+        str | None, typer.Option(help="The pipeline's model, where it lies on this machine.")
+    ] = None,
     config: ConfigOption = None,
     address: AddressOption = None,
     keys: KeysOption = None,
     client: ClientOption = OWN_CLIENT,
 ) -> None:
-    if not text and taught is None:
-        raise ConfigError("there is nothing to watch for.", fix="Give words, or --taught FILE.")
+    sums = sums_of(like, plus, minus)
+    if not (text or taught or like or plus):
+        fix = "Give words, --like FILE, or --taught FILE."
+        raise ConfigError("there is nothing to watch for.", fix=fix)
     given = {
         "id": query_id,
         "text": text or None,
+        **{name: texts or None for name, texts in sums.items()},
         "taught": None if taught is None else str(taught.absolute()),
         "negatives": negatives,
         "streams": streams,
@@ -121,6 +144,10 @@ def add(
     request = {"op": "query.add", "query": said, "replace": replace}
     if taught is not None:
         request["taught"] = _content(taught)
+    files = [each for each in terms(**sums) if each.kind == "file"]
+    if files:
+        status = _ask({"op": "status"}, config, address, keys, client)
+        request["examples"] = _examples(files, status["model"], model)
     answer = _ask(request, config, address, keys, client)
     for warning in answer.get("warnings", []):
         errors.print(warning, style="yellow", markup=False, highlight=False)
@@ -148,7 +175,7 @@ def list_queries(
     for query in queries:
         table.add_row(
             query["id"],
-            escape(" | ".join(query["text"])) + (" (taught)" if query["taught"] else ""),
+            escape(_asked(query)),
             escape(" | ".join(query["negatives"])),
             ", ".join(query["streams"] or ["all"]),
             ", ".join(query["modalities"] or ["all"]),
@@ -186,6 +213,49 @@ def _content(taught: Path) -> dict[str, Any]:
     from bindstream.teaching.taught import read_taught
 
     return read_taught(taught).model_dump(mode="json", exclude={"examples", "negatives"})
+
+
+def _examples(files: list[Term], runs: dict[str, Any], model: str | None) -> dict[str, Any]:
+    """The vectors of files, which may lie on another machine than the pipeline.
+
+    Raises:
+        ModelError: there is no such model on this machine as runs there.
+        BindstreamError: a file cannot be used.
+    """
+    from bindstream.errors import ModelError
+    from bindstream.models import load_model
+    from bindstream.terms.examples import examples_of, sent, towers
+
+    loaded: Model | None = None
+    if needed := towers(files):
+        with errors.status("Reading the model …"):
+            loaded = load_model(model or runs["name"], modalities=needed)
+        if loaded.fingerprint != runs["fingerprint"]:
+            raise ModelError(
+                f"{loaded.name} here is {loaded.fingerprint}, the pipeline runs "
+                f"{runs['fingerprint']}: their vectors are not comparable.",
+                fix="Give the same one (--model DIR), or do this where the pipeline runs.",
+            )
+    return sent(examples_of(files, loaded, None))
+
+
+def _asked(query: dict[str, Any]) -> str:
+    """What a query watches for, in a line."""
+    said = " | ".join(query["text"])
+    if query["taught"]:
+        return f"{said} (taught)"
+    added = [_short(each) for each in (*query["like"], *query["plus"])]
+    whole = " + ".join([*([said] if said else []), *added])
+    return "".join([whole, *(f" - {_short(each)}" for each in query["minus"])])
+
+
+def _short(text: str) -> str:
+    """A summand, of a file its name alone."""
+    from bindstream.terms.term import term
+
+    found = term(text)
+    name = Path(found.what).name if found.kind == "file" else found.what
+    return name if found.weight == 1 else f"{found.weight:g}*{name}"
 
 
 def _ask(request: dict[str, Any], config: Any, address: Any, keys: Any, client: str) -> Any:

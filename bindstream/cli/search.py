@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,13 +13,13 @@ import typer
 from bindstream.cli.app import app
 from bindstream.cli.model_options import DeviceOption, PrecisionOption, ThreadsOption, warn_of
 from bindstream.cli.search_report import answer
+from bindstream.cli.sum_options import LikeOption, MinusOption, PlusOption, sums_of
 from bindstream.errors import ConfigError
 
 if TYPE_CHECKING:
     from bindstream.history.reader import History
     from bindstream.history.search import Scope
     from bindstream.models.encoder import Model
-    from bindstream.terms.term import Term
 
 _HELP = """Search what was kept for words, recordings, or stored windows.
 
@@ -81,11 +80,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command(help=_HELP)
 def search(
     words: Annotated[list[str] | None, typer.Argument(metavar="[WORDS]...")] = None,
-    like: Annotated[
-        list[str] | None, typer.Option("--like", help="A FILE or a window; may be repeated.")
-    ] = None,
-    plus: Annotated[list[str] | None, typer.Option("--plus", help="And this.")] = None,
-    minus: Annotated[list[str] | None, typer.Option("--minus", help="And not this.")] = None,
+    like: LikeOption = None,
+    plus: PlusOption = None,
+    minus: MinusOption = None,
     file_modality: Annotated[
         str | None, typer.Option("--as", help="What files are of, if their names do not say.")
     ] = None,
@@ -106,18 +103,19 @@ def search(
     from bindstream.history.question import ask
     from bindstream.models import load_model
     from bindstream.terms.examples import towers
+    from bindstream.terms.term import terms
 
-    terms = terms_of(like, plus, minus)
-    if not words and not any(each.weight > 0 for each in terms):
+    summed = terms(**sums_of(like, plus, minus))
+    if not words and not any(each.weight > 0 for each in summed):
         raise ConfigError("there is nothing to search for.", fix="Give WORDS, or --like FILE.")
     scope = scope_of(since, until, streams, modality)
     files_of = modality_named(file_modality) if file_modality else None
     opened, configured = history_of(config, history)
-    needed = towers(terms, files_of)
+    needed = towers(summed, files_of)
     if words and "text" not in needed:
         needed.append("text")
     loaded: Model | None = None
-    if needed or any(each.what.endswith(".npy") for each in terms):
+    if needed or any(each.what.endswith(".npy") for each in summed):
         loaded = load_model(
             model or configured,
             modalities=needed,
@@ -125,9 +123,9 @@ def search(
             threads=threads,
             precision=precision,
         )
-        said = [each.what for each in terms if each.kind == "words"]
+        said = [each.what for each in summed if each.kind == "words"]
         warn_of(loaded, [*(words or ()), *said])
-    question = ask(opened, loaded, words or [], terms, files_of)
+    question = ask(opened, loaded, words or [], summed, files_of)
     answer(opened, question, scope, top, as_json)
 
 
@@ -160,31 +158,6 @@ def similar(
     itself = (stream, start_ns, windows[-1].end_ns)
     scope = scope_of(since, until, streams, modality, but=(itself,))
     answer(opened, Question(vector, windows[0].model), scope, top, as_json)
-
-
-def terms_of(
-    like: Sequence[str] | None, plus: Sequence[str] | None, minus: Sequence[str] | None
-) -> list[Term]:
-    """What the three options say; files lie where one stands.
-
-    Raises:
-        ConfigError: a file is not there, or words were given to --like.
-    """
-    from bindstream.terms.term import placed, term
-
-    terms: list[Term] = []
-    for option, sign, texts in (("--like", 1, like), ("--plus", 1, plus), ("--minus", -1, minus)):
-        for text in texts or ():
-            found = term(placed(text, Path.cwd()), sign)
-            no_words = option == "--like" and found.kind == "words"
-            if no_words or (found.kind == "file" and not Path(found.what).is_file()):
-                raise ConfigError(
-                    f"there is no file {text!r}.",
-                    where=option,
-                    fix="Give a file, or the id of a window; words stand on their own.",
-                )
-            terms.append(found)
-    return terms
 
 
 def scope_of(

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from bindstream.config.section import Section
 from bindstream.negation import meant
 from bindstream.records import ModalityName
-from bindstream.terms.term import Term, term
+from bindstream.terms.term import Term, term, terms
 
 NAME = r"^[a-z0-9_-]+$"
 """Names of streams and queries: they are parts of bus topics and file names."""
@@ -223,11 +223,7 @@ class QueryConfig(Section):
     @property
     def terms(self) -> tuple[Term, ...]:
         """What is added to the words and taken off."""
-        return tuple(
-            term(each, sign)
-            for some, sign in ((self.like, 1.0), (self.plus, 1.0), (self.minus, -1.0))
-            for each in some
-        )
+        return terms(self.like, self.plus, self.minus)
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -41,6 +42,12 @@ def term(text: str, sign: float = 1.0) -> Term:
     if _WINDOW.fullmatch(what):
         return Term("window", what, sign * weight)
     return Term("file" if _FILE.fullmatch(what) else "words", what, sign * weight)
+
+
+def terms(like: Iterable[str], plus: Iterable[str], minus: Iterable[str]) -> tuple[Term, ...]:
+    """What is added and taken off, in this order."""
+    added = (term(text) for some in (like, plus) for text in some)
+    return (*added, *(term(text, -1.0) for text in minus))
 
 
 def placed(text: str, folder: Path) -> str:
