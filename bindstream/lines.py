@@ -140,6 +140,10 @@ class Lines:
         rule = self._rules.pop(query_id, None)
         return rule.flush() if rule else []
 
+    def place(self, query_id: str) -> int | None:
+        """The place of a query's score among `push`'s scores; None if it has none."""
+        return self._at.get(query_id)
+
     def _arrange(self, queries: Sequence[Query]) -> None:
         self._queries = tuple(queries)
         self._at = {query.config.id: line for line, query in enumerate(queries)}

@@ -12,6 +12,7 @@ import numpy as np
 
 from bindstream.budget.heard import Piece
 from bindstream.calibration import Values
+from bindstream.combine.ruleset import RuleSet
 from bindstream.lines import Lines
 from bindstream.matcher import Matcher, Query, Vectors
 from bindstream.records import Alert, Embedding, ModalityName, Score
@@ -19,15 +20,23 @@ from bindstream.rules import Level
 
 
 class Watch:
-    """Watches every stream for every query. Reads no clock.
+    """Watches every stream for every query and every rule. Reads no clock.
 
     Args:
         background: per modality, text vectors (n, dim) of its background phrases.
+        streams: those that are expected, by their modality. Rules over several wait for them, and
+            only they can be silent.
 
-    `refused` counts vectors of another model than a query's: those are never compared.
+    `refused` counts vectors of another model than a query's: those are never compared. `rules` may
+    be added to at any time.
     """
 
-    def __init__(self, background: Mapping[ModalityName, Vectors]) -> None:
+    def __init__(
+        self,
+        background: Mapping[ModalityName, Vectors],
+        streams: Mapping[str, ModalityName] | None = None,
+    ) -> None:
+        self.rules = RuleSet(streams or {})
         self._background = background
         self._queries: dict[str, Query] = {}
         self._models: Counter[str] = Counter()
@@ -53,6 +62,7 @@ class Watch:
         """
         ended = self.remove(query.config.id)
         self._queries[query.config.id] = query
+        self.rules.arrange(self._queries)
         self._models[query.model] += 1
         for (stream, modality, model), lines in self._streams.items():
             if query.model == model and query.watches(stream, modality):
@@ -63,7 +73,9 @@ class Watch:
         """Stop watching for a query; ends its events. Unknown ids are left alone."""
         if (query := self._queries.pop(query_id, None)) is not None:
             self._models[query.model] -= 1
-        return [alert for lines in self._streams.values() for alert in lines.remove(query_id)]
+        self.rules.arrange(self._queries)
+        ended = [alert for lines in self._streams.values() for alert in lines.remove(query_id)]
+        return ended if query is None or query.config.alert else []
 
     def push(self, embedding: Embedding) -> tuple[Sequence[Score], list[Alert]]:
         """Scores of a window against each query that watches its stream, and alerts."""
@@ -85,10 +97,18 @@ class Watch:
                 found = matcher.push(np.stack([embeddings[at].vector for at in group]))
                 scored.update(zip(group, zip(*found, strict=True), strict=True))
         nothing = np.zeros(0, np.float32)
-        return [
-            lines.push(embedding, *scored.get(at, (nothing, nothing)))
-            for at, (lines, embedding) in enumerate(zip(places, embeddings, strict=True))
-        ]
+        judged = []
+        for at, (lines, embedding) in enumerate(zip(places, embeddings, strict=True)):
+            scores, alerts = lines.push(embedding, *scored.get(at, (nothing, nothing)))
+            places_of = (lines.place(query) for query in self.rules.used)
+            used = [scores[place] for place in places_of if place is not None]
+            combined = self.rules.push(embedding, used, lines.levels)
+            judged.append((scores, self._spoken(alerts) + combined))
+        return judged
+
+    def _spoken(self, alerts: Iterable[Alert]) -> list[Alert]:
+        """Alerts less those of queries that are for rules alone."""
+        return [alert for alert in alerts if self._queries[alert.query].config.alert]
 
     def hear(
         self, stream: str, modality: ModalityName, model: str, pieces: Iterable[Piece]
@@ -132,12 +152,14 @@ class Watch:
         return matcher
 
     def due(self, now_ns: int) -> list[Alert]:
-        """Ends events of streams that fell silent."""
-        return [alert for lines in self._streams.values() for alert in lines.due(now_ns)]
+        """Ends events of streams that fell silent; what rules make of the time that went by."""
+        ended = [alert for lines in self._streams.values() for alert in lines.due(now_ns)]
+        return self._spoken(ended) + self.rules.due(now_ns)
 
     def flush(self) -> list[Alert]:
         """Everything is over: ends every event."""
-        return [alert for lines in self._streams.values() for alert in lines.flush()]
+        ended = [alert for lines in self._streams.values() for alert in lines.flush()]
+        return self._spoken(ended) + self.rules.flush()
 
     def warming(self) -> list[tuple[str, str]]:
         """(query, stream) pairs whose background is still being learned."""

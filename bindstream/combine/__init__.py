@@ -1,0 +1,1 @@
+"""Rules: what several streams amount to together, and what a sensor says without any model."""
