@@ -201,6 +201,36 @@ def test_a_taught_query_finds_new_recordings_of_what_it_was_taught(tmp_path: Pat
     assert alerts[0].modality == "audio"
 
 
+def test_a_sum_of_sounds_finds_what_is_added_and_not_what_is_taken_off(tmp_path: Path) -> None:
+    recordings.write(tmp_path / "beep.wav", recordings.beeps(0))
+    recordings.write(tmp_path / "hum.wav", recordings.hum(0))
+    day = recordings.noise(9, 60.0, 0.003)
+    day[25 * 16000 : 31 * 16000] += recordings.beeps(7, 6.0)
+    day[45 * 16000 : 51 * 16000] += recordings.hum(7, 6.0)
+    recordings.write(tmp_path / "kitchen.wav", day)
+    (tmp_path / "config.yaml").write_text(
+        "streams:\n"
+        "  - {name: kitchen, source: {kind: microphone, file: kitchen.wav, speed: max}}\n"
+        "  - {name: wrist, modality: imu, source: {kind: scene, length_s: 30, speed: max}}\n"
+        "model: {device: cpu, threads: 1}\n"
+        "queries:\n"
+        "  - {id: beep, text: beeping, plus: beep.wav, minus: 0.5*hum.wav}\n"
+        "  - {id: beep-2, like: beep.wav, minus: 0.5*a zeppelin}\n"
+    )
+    pipeline = Pipeline(tmp_path / "config.yaml")
+    assert any("never seen" in warning and "zeppelin" in warning for warning in pipeline.warnings)
+    records = list(pipeline)
+    alerts = [r for r in records if isinstance(r, Alert)]
+    began = min(r.start_ns for r in records if isinstance(r, Embedding) and r.stream == "kitchen")
+    for query, text in (("beep", "beeping"), ("beep-2", "beep")):
+        mine = [a for a in alerts if a.query == query]
+        assert [(a.stream, a.state, a.text) for a in mine] == [
+            ("kitchen", "started", text),
+            ("kitchen", "ended", text),
+        ]
+        assert 23 <= (mine[0].start_ns - began) / 1e9 <= 27
+
+
 def test_words_and_examples_may_be_watched_for_side_by_side(
     tiny_model: Path, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
@@ -17,6 +18,7 @@ from bindstream.bus import Subscriber
 from bindstream.models.directory import read_spec
 from bindstream.teaching.taught import save_taught
 from tests.cli.conftest import Command
+from tests.teaching import recordings
 from tests.teaching.test_taught import made
 
 pytestmark = pytest.mark.slow
@@ -114,6 +116,34 @@ def test_a_taught_query_is_added(
     gone = bindstream("query", "add", "--taught", tmp_path / "gone.json", "-c", running)
     assert "gone.json: it cannot be read" in gone.err
     assert bindstream("query", "add", "-c", running).code == 2
+
+
+def test_examples_are_embedded_here_for_a_pipeline_elsewhere(
+    bindstream: Command, running: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times_ms = np.arange(0, 6000, 10)
+    readings = np.random.default_rng(0).normal(size=(len(times_ms), 6)).astype(np.float32)
+    monkeypatch.chdir(tmp_path)
+    readings[:, 2] += 9.8
+    np.savez("shake.npz", time_ms=times_ms, acc_gyro=readings)
+    np.save("v.npy", np.ones(16))
+    recordings.write(tmp_path / "beep.wav", recordings.beeps(0))
+    given = ("query", "add", "--like", "shake.npz", "--plus", "2*v.npy", "--minus", "0.5*a dog")
+    added = bindstream(*given, "-c", running)
+    assert "Watching for shake: shake | v" in added.out, added.err
+    listed = bindstream("query", "list", "-c", running).out
+    assert all(part in listed for part in ("shake.npz", "2*v.npy", "0.5*a"))
+    assert bindstream("query", "remove", "shake", "-c", running).code == 0
+    for args, why in (
+        (("--like", "beep.wav"), "no stream this query listens to is audio"),
+        (("--like", "gone.wav"), "there is no file 'gone.wav'"),
+        (("--like", "v.npy"), "nothing says which sensor"),
+        (("--like", "shake.npz", "--model", "starter"), "their vectors are not comparable"),
+        (("--minus", "v.npy"), "nothing to watch for"),
+    ):
+        refused = bindstream("query", "add", *args, "-c", running)
+        assert refused.code != 0
+        assert why in " ".join(refused.err.split())
 
 
 def test_a_query_that_cannot_be_is_refused_and_nothing_changes(

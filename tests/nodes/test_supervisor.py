@@ -21,6 +21,7 @@ from bindstream.errors import BindstreamError, BusError
 from bindstream.flight import IN_FLIGHT, WAITING
 from bindstream.models.directory import read_spec
 from bindstream.records import Embedding
+from bindstream.terms.examples import Example, sent
 from nodes.supervisor import Supervisor
 from tests.teaching.test_taught import made
 
@@ -213,6 +214,31 @@ def test_a_taught_query_is_added_without_its_file(run: Supervisor, tiny_model: P
     with pytest.raises(BusError, match=r"/elsewhere/gone\.json: it cannot be read"):
         ask(run.control, gone)
     ask(run.control, {"op": "query.remove", "id": "my-cat"})
+
+
+def test_examples_are_embedded_by_the_run_or_come_with_the_request(
+    run: Supervisor, pictures: Path, tiny_model: Path
+) -> None:
+    here = {"op": "query.add", "query": {"like": str(pictures / "00.png"), "id": "like-this"}}
+    assert ask(run.control, here)["text"] == ["00"]
+    far = "/elsewhere/my-cat.jpg"
+    vector = np.eye(16, dtype=np.float32)[0]
+    example = {far: Example(vector, "vision", read_spec(tiny_model).fingerprint)}
+    there = {"op": "query.add", "query": {"text": "a dog", "plus": far}, "examples": sent(example)}
+    assert ask(run.control, there)["warnings"] == []
+    listed = {query["id"]: query for query in run.status()["queries"]}
+    assert listed["a-dog"]["modalities"] == listed["like-this"]["modalities"] == ["vision"]
+    wait_for(run, lambda s: {"a-dog", "like-this"} <= set(s["match"]["queries"]), 10)
+    for wrong, why in (
+        ({**there, "examples": {}}, r"my-cat\.jpg.*no such file"),
+        ({**there, "examples": sent({far: Example(vector, "vision", "f00")})}, "of the model f00"),
+        ({**there, "examples": sent({far: Example(vector, "audio", "")})}, "listens to is audio"),
+        ({"op": "query.add", "query": {"like": f"door0/{10**18}"}}, "nothing is kept"),
+    ):
+        with pytest.raises(BusError, match=why):
+            ask(run.control, {**wrong, "replace": True})
+    for name in ("a-dog", "like-this"):
+        ask(run.control, {"op": "query.remove", "id": name})
 
 
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
