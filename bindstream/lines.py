@@ -6,6 +6,7 @@ a moment ago, are looked at one by one.
 
 from __future__ import annotations
 
+import dataclasses
 import heapq
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -18,12 +19,13 @@ from numpy.typing import NDArray
 from bindstream.budget.events import Series, Shape
 from bindstream.budget.heard import Heard, Piece
 from bindstream.budget.promise import Promise, promise
+from bindstream.budget.rejected import Judged, Rejected, raised, usual
 from bindstream.budget.tail import FEWEST
 from bindstream.calibration import Backgrounds, Values
 from bindstream.config import QueryConfig
-from bindstream.matcher import Matcher, Query, shares
+from bindstream.matcher import Matcher, Query, Vectors, shares
 from bindstream.records import Alert, Embedding, Score
-from bindstream.rules import Level, Rule, level_of
+from bindstream.rules import Level, Open, Rule, level_of
 
 FIRST_REFIT = 120
 """Windows after which a level is drawn from the background for the first time."""
@@ -34,6 +36,8 @@ MOST_REFIT = 3600
 RESTS = 180
 """Between two levels as many windows go by as were heard, divided by this: whatever the number of
 queries, drawing levels takes about a millisecond a window."""
+SAMPLED = 1000
+"""Windows of the past that tell what is usual on a stream."""
 TOGETHER = 256
 """New queries that learn what was heard side by side."""
 
@@ -111,6 +115,7 @@ class Lines:
         self._refits: list[tuple[int, str]] = []
         self._rested = 0
         self._rules: dict[str, Rule] = {}
+        self._judged: dict[str, Judged] = {}
         self._computed = -1
 
     def warming(self) -> list[str]:
@@ -137,12 +142,38 @@ class Lines:
             del self.levels[query_id]
             self._refits = [(due, name) for due, name in self._refits if name != query_id]
             heapq.heapify(self._refits)
+        self._judged.pop(query_id, None)
         rule = self._rules.pop(query_id, None)
         return rule.flush() if rule else []
+
+    def judge(self, query_id: str, judged: Judged) -> None:
+        """What users said of a query's alerts here, in place of what they said before; its level is
+        drawn anew soon."""
+        self._judged[query_id] = judged
+        if query_id in self._at and len(self._heard) >= FIRST_REFIT:
+            self._refits = [(0 if name == query_id else due, name) for due, name in self._refits]
+            heapq.heapify(self._refits)
+
+    def rule(self, query: Query) -> Rule:
+        """The rule of a query that was put here, which lives while something of the past counts."""
+        return self._rules.setdefault(query.config.id, Rule(query.config, query.model))
 
     def place(self, query_id: str) -> int | None:
         """The place of a query's score among `push`'s scores; None if it has none."""
         return self._at.get(query_id)
+
+    @property
+    def open(self) -> list[Open]:
+        """Announced events that are going on."""
+        return [found for rule in self._rules.values() if (found := rule.open) is not None]
+
+    def peak(self, alert: Alert) -> tuple[Vectors, float] | None:
+        """The vector (dim,) of an alert's highest window, and which cosine to it is usual here (see
+        `budget.rejected`); None if that window is no longer known."""
+        if (vector := self._heard.at(alert.peak_ns)) is None:
+            return None
+        others = self._heard.some(SAMPLED, but=(alert.start_ns, alert.end_ns))
+        return vector, usual(others @ vector)
 
     def _arrange(self, queries: Sequence[Query]) -> None:
         self._queries = tuple(queries)
@@ -208,14 +239,33 @@ class Lines:
     def _judge(self, scores: Scores, reached: NDArray[np.bool_]) -> list[Alert]:
         alerts: list[Alert] = []
         for line in np.flatnonzero(reached).tolist():
-            query = scores.queries[line]
-            self._rules.setdefault(query.config.id, Rule(query.config, query.model))
+            self.rule(scores.queries[line])
         for name, rule in list(self._rules.items()):
             score = scores[self._at[name]]
-            alerts += rule.push(score, self.levels[name])
+            alerts += rule.push(score, self._level(name, scores.embedding))
             if rule.is_idle(score):
                 del self._rules[name]
         return alerts
+
+    def _level(self, name: str, embedding: Embedding) -> Level:
+        """A query's level for one window: raised if that is like an event that was rejected."""
+        level, judged = self.levels[name], self._judged.get(name, Judged())
+        if not raised(judged.rejected, embedding.vector[None])[0]:
+            return level
+        up = raised(self._as_of_now(name, judged.rejected), embedding.vector[None])[0]
+        return dataclasses.replace(level, on=level.on + float(up))
+
+    def _as_of_now(self, name: str, rejected: Sequence[Rejected]) -> list[Rejected]:
+        """Rejected events with the z that they would have against the background as it is now."""
+        line = self._at[name]
+        vectors = np.stack([each.vector for each in rejected])
+        values = np.full((len(vectors), len(self._queries)), np.nan, np.float32)
+        values[:, line] = self._matchers((self._queries[line],)).push(vectors)[1][:, 0]
+        z = self._backgrounds.z(values)[:, line]
+        return [
+            dataclasses.replace(each, z=max(each.z, float(now)))
+            for each, now in zip(rejected, z, strict=True)
+        ]
 
     def _refit_one(self) -> None:
         """The level of one query that is due, if there was enough rest."""
@@ -234,13 +284,23 @@ class Lines:
         """Draws a query's level from its z (n,) of all that was heard."""
         starts, ends = self._heard.times()
         known = np.isfinite(z)  # not so in the warm-up
-        series = Series(z[known].astype(np.float64), starts[known], ends[known])
-        made = promise(series, shape_of(query.config), query.config.budget)
         total, name = self._heard.total, query.config.id
+        judged = self._judged.get(name, Judged())
+        # A level raised by so much is a score lowered by as much.
+        values = z.astype(np.float64) - self._raised(judged)
+        series = Series(values[known], starts[known], ends[known])
+        shape, budget = shape_of(query.config), query.config.budget
+        made = promise(series, shape, budget, judged.confirmed, judged.false)
         due = min(math.ceil(total * GROWTH), total + MOST_REFIT)
         heapq.heappush(self._refits, (due, name))
         level = self.levels[name] = _level(query.config, made)
         return level
+
+    def _raised(self, judged: Judged) -> NDArray[np.float64]:
+        """By how much the level is raised for each window that was heard, (n,)."""
+        if not judged.rejected:
+            return np.zeros(len(self._heard))
+        return np.concatenate([raised(judged.rejected, some) for some in self._heard.vectors()])
 
     def due(self, now_ns: int) -> list[Alert]:
         """Ends events if the stream fell silent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 from collections import Counter, defaultdict
@@ -11,12 +12,13 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from bindstream.budget.heard import Piece
+from bindstream.budget.rejected import Judged
 from bindstream.calibration import Values
 from bindstream.combine.ruleset import RuleSet
 from bindstream.lines import Lines
 from bindstream.matcher import Matcher, Query, Vectors
 from bindstream.records import Alert, Embedding, ModalityName, Score
-from bindstream.rules import Level
+from bindstream.rules import Level, Open, Rule
 
 
 class Watch:
@@ -42,18 +44,21 @@ class Watch:
         self._models: Counter[str] = Counter()
         self._streams: dict[tuple[str, ModalityName, str], Lines] = {}
         self._matchers: WeakValueDictionary[Hashable, Matcher] = WeakValueDictionary()
+        self._judged: dict[str, Mapping[str, Judged]] = {}
         self.refused = 0
 
     @property
     def queries(self) -> list[Query]:
         return list(self._queries.values())
 
-    def contrast_with(self, background: Mapping[ModalityName, Vectors]) -> None:
+    def contrast_with(self, background: Mapping[ModalityName, Vectors]) -> list[Alert]:
         """Take other background phrases from now on. For before the first query that is of words:
-        what streams gave until now is forgotten."""
+        what streams gave until now is forgotten, and events end."""
+        ended = self.flush()
         self._background = background
         self._streams.clear()
         self._matchers.clear()
+        return ended
 
     def put(self, query: Query) -> list[Alert]:
         """Add a query, or replace the one of the same id, whose events end.
@@ -71,11 +76,50 @@ class Watch:
 
     def remove(self, query_id: str) -> list[Alert]:
         """Stop watching for a query; ends its events. Unknown ids are left alone."""
+        self._judged.pop(query_id, None)
         if (query := self._queries.pop(query_id, None)) is not None:
             self._models[query.model] -= 1
         self.rules.arrange(self._queries)
         ended = [alert for lines in self._streams.values() for alert in lines.remove(query_id)]
         return ended if query is None or query.config.alert else []
+
+    def judge(self, query_id: str, judged: Mapping[str, Judged]) -> None:
+        """What users said of a query's alerts, by stream, in place of what they said before. What
+        is said of a query counts as long as it is watched for."""
+        self._judged[query_id] = judged
+        for (stream, _, _), lines in self._streams.items():
+            lines.judge(query_id, judged.get(stream, Judged()))
+
+    def carry_on(self, event: Open) -> list[Alert]:
+        """Goes on with an event that was announced before this watch began; for after its queries
+        were put. If it is not watched for any more it ends here and now."""
+        alert = event.alert
+        rule = self._rule(alert.query, alert.stream, alert.modality, alert.model)
+        if rule is None:
+            return [dataclasses.replace(alert, state="ended")]
+        rule.carry_on(event)
+        return []
+
+    def rest_after(self, ended: Alert) -> None:
+        """An event that ended before this watch began is followed by its cooldown here."""
+        rule = self._rule(ended.query, ended.stream, ended.modality, ended.model)
+        if rule is not None:
+            rule.rest_after(ended.end_ns)
+
+    def _rule(self, query_id: str, stream: str, modality: ModalityName, model: str) -> Rule | None:
+        query = self._queries.get(query_id)
+        if query is None or query.model != model or not query.watches(stream, modality):
+            return None
+        return self._stream(stream, modality, model, len(query.positive)).rule(query)
+
+    def open(self) -> list[Open]:
+        """Announced events that are going on."""
+        return [event for lines in self._streams.values() for event in lines.open]
+
+    def peak(self, alert: Alert) -> tuple[Vectors, float] | None:
+        """An alert's highest window: see `Lines.peak`."""
+        lines = self._streams.get((alert.stream, alert.modality, alert.model))
+        return lines.peak(alert) if lines else None
 
     def push(self, embedding: Embedding) -> tuple[Sequence[Score], list[Alert]]:
         """Scores of a window against each query that watches its stream, and alerts."""
@@ -139,6 +183,9 @@ class Watch:
             for query in self._queries.values():
                 if query.model == model and query.watches(stream, modality):
                     lines.put(query)
+            for query_id, judged in self._judged.items():
+                if stream in judged:
+                    lines.judge(query_id, judged[stream])
             self._streams[key] = lines
         return self._streams[key]
 

@@ -8,10 +8,12 @@ import math
 import numpy as np
 import pytest
 
+from bindstream.budget.rejected import Judged, Rejected
 from bindstream.calibration import WARM_UP
 from bindstream.config import QueryConfig
 from bindstream.matcher import Query, make_query
 from bindstream.records import Alert, Embedding
+from bindstream.rules import Level
 from bindstream.watch import Watch
 
 S = 1_000_000_000
@@ -213,3 +215,104 @@ def test_of_a_vector_whose_own_window_was_lost_the_next_one_is_learned() -> None
     assert watch.warming() == []
     watch.put(query("hound"))  # learns from all that was heard
     assert abs(watch.push(window(4 * WARM_UP))[0][1].z) < 3
+
+
+def mixed(i: int, **parts: float) -> Embedding:
+    """The window of second `i`: the room, and so much of the dog, of rain and of something else."""
+    noise = np.random.default_rng(i).normal(0, 0.03, 16)
+    kinds = {"dog": DOG, "rain": RAIN, "other": OTHER}
+    vector = ROOM + sum((kinds[name] * much for name, much in parts.items()), noise)
+    vector = (vector / np.linalg.norm(vector)).astype(np.float32)
+    return Embedding("mic", "audio", i, i * S, (i + 2) * S, vector, "m1")
+
+
+def hears(watch: Watch, start: int, until: int, at: range, **parts: float) -> list[Alert]:
+    windows = [mixed(i, **(parts if i in at else {})) for i in range(start, until)]
+    return [alert for one in windows for alert in watch.push(one)[1]]
+
+
+FALSE = {"dog": 1.2, "other": 1.5}  # answers the query, and is no dog
+TRUE = {"dog": 1.5}
+
+
+def rejection(watch: Watch, alert: Alert) -> Rejected:
+    found = watch.peak(alert)
+    assert found is not None
+    return Rejected(alert.start_ns, alert.end_ns, *found, alert.peak_z)
+
+
+def test_what_was_rejected_says_nothing_when_it_comes_again_and_a_true_event_does() -> None:
+    watch = watching()
+    _, first = hears(watch, 0, 60, range(40, 45), **FALSE)
+    watch.judge("dog", {"mic": Judged(rejected=(rejection(watch, first),))})
+    assert hears(watch, 60, 80, range(65, 70), **FALSE) == []
+    assert [a.start_ns // S for a in hears(watch, 80, 100, range(85, 90), **TRUE)] == [85, 85]
+    watch.judge("dog", {})  # taken back
+    assert [a.start_ns // S for a in hears(watch, 100, 120, range(105, 110), **FALSE)] == [105] * 2
+
+
+def test_a_rejection_counts_for_its_query_and_stream_alone_and_for_streams_to_come() -> None:
+    watch = watching(query(), query("hound"))
+    said = hears(watch, 0, 60, range(40, 45), **FALSE)
+    first = next(a for a in said if a.query == "dog" and a.state == "ended")
+    judged = {"mic": Judged(rejected=(rejection(watch, first),))}
+    watch.judge("dog", judged)
+    assert {a.query for a in hears(watch, 60, 80, range(65, 70), **FALSE)} == {"hound"}
+    later = watching()
+    later.judge("dog", judged)
+    assert hears(later, 0, 60, range(40, 45), **FALSE) == []
+    elsewhere = watching()
+    elsewhere.judge("dog", {"yard": judged["mic"]})
+    assert len(hears(elsewhere, 0, 60, range(40, 45), **FALSE)) == 2
+
+
+def test_verdicts_draw_the_level_anew() -> None:
+    def level(watch: Watch) -> Level:
+        return next(watch.levels())[2]
+
+    watch = watching(query(budget=60))
+    _, ended = hears(watch, 0, 400, range(200, 204), **FALSE)[:2]
+    taken = level(watch)
+    watch.judge("dog", {"mic": Judged(confirmed=((ended.start_ns, ended.end_ns),))})
+    hears(watch, 400, 410, range(0))
+    assert level(watch) != taken
+    assert hears(watch, 410, 430, range(415, 420), **TRUE) != []
+
+
+def test_an_open_event_is_carried_on_by_another_watch_and_its_cooldown_holds() -> None:
+    queries = query(cooldown_s=20)
+    before, after = watching(queries), watching(queries)
+    (begun,) = hears(before, 0, 43, range(40, 50), **TRUE)
+    hears(after, 0, 40, range(0))
+    (event,) = before.open()
+    assert after.carry_on(event) == []
+    (ended,) = hears(after, 43, 60, range(40, 50), **TRUE)
+    assert (ended.id, ended.state, ended.end_ns) == (begun.id, "ended", 51 * S)
+    third = watching(queries)
+    hears(third, 20, 55, range(0))
+    third.rest_after(ended)
+    hears(third, 55, 60, range(0))
+    (again,) = hears(third, 60, 75, range(60, 75), **TRUE)
+    assert again.start_ns == 71 * S
+
+
+@pytest.mark.parametrize(
+    "others",
+    [(query("cat"),), (query(streams="yard"),), (dataclasses.replace(query(), model="m2"),)],
+    ids=["no query", "not on the stream", "another model"],
+)
+def test_an_open_event_that_is_watched_for_no_more_ends_at_once(others: tuple[Query]) -> None:
+    before = watching()
+    hears(before, 0, 43, range(40, 50), **TRUE)
+    (event,) = before.open()
+    (ended,) = watching(*others).carry_on(event)
+    assert (ended.id, ended.state) == (event.alert.id, "ended")
+    assert ended.end_ns == event.alert.end_ns == 44 * S
+    watching(*others).rest_after(ended)
+
+
+def test_the_first_query_of_words_ends_events_that_are_going_on() -> None:
+    watch = watching()
+    (begun,) = hears(watch, 0, 43, range(40, 50), **TRUE)
+    (ended,) = watch.contrast_with({"audio": RAIN[None]})
+    assert (ended.id, ended.state) == (begun.id, "ended")

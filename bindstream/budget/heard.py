@@ -91,3 +91,22 @@ class Heard:
         """Starts and ends of the vectors' windows, (n,) UTC ns each."""
         places = np.arange(self._first, self._first + self._count) % len(self._times)
         return self._times[places, 0], self._times[places, 1]
+
+    def at(self, moment_ns: int) -> NDArray[np.float32] | None:
+        """The vector (dim,) of the window whose middle is nearest to a moment in it; None if there
+        is no such window any more."""
+        starts, ends = self.times()
+        there = np.flatnonzero((starts <= moment_ns) & (moment_ns < ends))
+        if not len(there):
+            return None
+        middles = starts[there] + (ends[there] - starts[there]) // 2
+        index = int(there[np.argmin(np.abs(middles - moment_ns))])
+        return np.asarray(self._vectors[self._place(index)], np.float32)
+
+    def some(self, most: int, but: tuple[int, int]) -> NDArray[np.float32]:
+        """At most so many vectors (n, dim), evenly spread, of windows that do not touch the
+        interval [start, end) in UTC ns."""
+        starts, ends = self.times()
+        others = np.flatnonzero((ends <= but[0]) | (starts >= but[1]))
+        taken = others[:: max(-(-len(others) // most), 1)]
+        return np.asarray(self._vectors[(self._first + taken) % len(self._times)], np.float32)

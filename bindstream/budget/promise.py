@@ -69,6 +69,7 @@ def promise(
     shape: Shape,
     budget: float,
     confirmed: Sequence[tuple[int, int]] = (),
+    rejected: Sequence[tuple[int, int]] = (),
 ) -> Promise:
     """The cut for `budget` false alarms an hour on the background `series`.
 
@@ -76,6 +77,7 @@ def promise(
         shape: what an event has to be, apart from how high.
         confirmed: intervals [start, end) in UTC ns that a user confirmed as true events: they are
             no background.
+        rejected: intervals of events that were none: nothing that is no higher is taken for true.
     """
     background = without(series, confirmed)
     hours = background.hours
@@ -84,7 +86,7 @@ def promise(
         return Promise(math.inf, budget, math.inf, 0.0, 3.0 / budget, nothing, 0)
     threshold = float(np.quantile(background.values, CANDIDATES))
     peaks = critical_levels(background, threshold, shape)
-    tail, left_out = background_tail(peaks, threshold, hours)
+    tail, left_out = background_tail(peaks, threshold, hours, _highest(background, rejected))
     cut = sure_level(tail, budget)
     least = least_promise(hours)
     sure = max(min(sure_rate(tail, cut), budget * (1 + 1e-6)), least)
@@ -94,15 +96,20 @@ def promise(
     return Promise(cut, budget, sure, hours, missing, tail, left_out)
 
 
-def background_tail(peaks: Levels, threshold: float, hours: float) -> tuple[Tail, int]:
+def background_tail(
+    peaks: Levels, threshold: float, hours: float, known: float = -math.inf
+) -> tuple[Tail, int]:
     """The tail of descending `peaks`, and how many of the highest were taken for true events.
 
     The highest are left out while the tail of all others would hardly ever show them: a few true
     events in an unlabelled background would otherwise put the cut above themselves.
+
+    Args:
+        known: what is known to be background is so high; only higher peaks may be left out.
     """
     for left_out in range(min(TRUE_MOST, len(peaks) // 10), 0, -1):
         tail = _fit(peaks[left_out:], threshold, hours)
-        if peaks[left_out - 1] > sure_level(tail, UNLIKELY / hours):
+        if peaks[left_out - 1] > max(sure_level(tail, UNLIKELY / hours), known):
             return tail, left_out
     return _fit(peaks, threshold, hours), 0
 
@@ -112,6 +119,14 @@ def _fit(peaks: Levels, threshold: float, hours: float) -> Tail:
     if len(peaks) > PEAKS_MOST:
         threshold = float(peaks[PEAKS_MOST])
     return fit_tail(peaks[:PEAKS_MOST], threshold, hours)
+
+
+def _highest(series: Series, intervals: Sequence[tuple[int, int]]) -> float:
+    """The highest score of windows that touch one of the intervals [start, end) in ns."""
+    touched = np.zeros(len(series), bool)
+    for start, end in intervals:
+        touched |= (series.ends_ns > start) & (series.starts_ns < end)
+    return float(series.values[touched].max(initial=-math.inf))
 
 
 def without(series: Series, intervals: Sequence[tuple[int, int]]) -> Series:

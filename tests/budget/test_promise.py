@@ -90,3 +90,19 @@ def test_a_lower_budget_never_lowers_the_cut() -> None:
     heard = background(30, 5)
     cuts = [promise(heard, SHAPE, budget).cut for budget in (5.0, 1.0, 0.2, 0.05)]
     assert cuts == sorted(cuts)
+
+
+def test_what_a_user_rejected_is_background_however_high_it_stands() -> None:
+    quiet = background(20, 3)
+    values = quiet.values.copy()
+    for at in (9000, 30000, 61000):
+        values[at : at + 4] = 14.0
+    noisy = Series(values, quiet.starts_ns, quiet.ends_ns)
+    span = (int(quiet.starts_ns[30000]), int(quiet.ends_ns[30003]))
+    taken, kept = promise(noisy, SHAPE, 0.2), promise(noisy, SHAPE, 0.2, rejected=[span])
+    assert (taken.left_out, kept.left_out) == (3, 0)
+    assert kept.cut > taken.cut
+    # What stands higher still may be a true event all the same.
+    values[45000:45004] = 20.0
+    assert promise(noisy, SHAPE, 0.2, rejected=[span]).left_out <= 1
+    assert promise(noisy, SHAPE, 0.2, rejected=[(0, 1)]).left_out == 4

@@ -1,0 +1,43 @@
+"""What a stream gave of late: the window at a moment, and some of all others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bindstream.budget.heard import Heard
+
+S = 1_000_000_000
+
+
+@pytest.fixture
+def heard() -> Heard:
+    """Windows of 2 s, one a second; the first number of each vector is its second / 1024."""
+    starts = np.arange(100) * S
+    vectors = np.zeros((100, 4), np.float32)
+    vectors[:, 0] = np.arange(100) / 1024
+    ring = Heard(4)
+    ring.extend([(starts, starts + 2 * S, vectors)])
+    return ring
+
+
+def second(vector: np.ndarray | None) -> int | None:
+    return None if vector is None else round(float(vector[0]) * 1024)
+
+
+def test_the_window_around_a_moment_is_found(heard: Heard) -> None:
+    assert second(heard.at(41 * S)) == 40  # the middle of 40 s to 42 s
+    assert second(heard.at(41 * S + S // 4)) == 40
+    assert second(heard.at(0)) == 0
+    assert second(heard.at(200 * S)) is None
+    assert second(heard.at(-1)) is None
+
+
+def test_others_are_spread_over_all_that_does_not_touch_an_interval(heard: Heard) -> None:
+    all_others = [second(v) for v in heard.some(1000, but=(40 * S, 50 * S))]
+    assert all_others == [*range(39), *range(50, 100)]
+    few = [second(v) for v in heard.some(10, but=(40 * S, 50 * S))]
+    assert len(few) <= 10
+    assert (few[0], few[-1]) > (-1, 80)
+    assert len(heard.some(10, but=(-S, 300 * S))) == 0
+    assert Heard(4).some(10, but=(0, 1)).shape == (0, 4)
