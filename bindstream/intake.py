@@ -15,6 +15,7 @@ from bindstream.clock import Clock
 from bindstream.config import StreamConfig
 from bindstream.embedding import Outcome
 from bindstream.errors import DataError
+from bindstream.evidence import Keeper
 from bindstream.features import features_for
 from bindstream.features.depth import DepthGeometry
 from bindstream.frozen import FrozenCheck
@@ -62,13 +63,20 @@ class Intake:
         clock: this host's.
         start_ns: the run's nominal beginning, UTC ns; a recording's time starts there.
         ledger: path of the stream's ledger, or None to keep it in memory.
+        keeper: is given every reading, as evidence of alerts.
     """
 
     def __init__(
-        self, config: StreamConfig, clock: Clock, start_ns: int, ledger: Path | None = None
+        self,
+        config: StreamConfig,
+        clock: Clock,
+        start_ns: int,
+        ledger: Path | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self.config = config
         self.clock = clock
+        self._keeper = keeper
         self.ledger = Ledger(ledger)
         modality = MODALITIES[config.modality]
         # An earlier process of this run had readings up to the end of its last window; the windows
@@ -150,6 +158,8 @@ class Intake:
         unheard_ns = self._windower.unheard_ns
         for sample in samples:
             self._closed += self._windower.push(sample)
+            if self._keeper is not None:
+                self._keeper.push(sample)
         if self._reader.ended:
             if not self._flushed:
                 self._flushed = True

@@ -10,6 +10,7 @@ from pathlib import Path
 from bindstream.clock import Clock
 from bindstream.config import Config, load_config
 from bindstream.embedding import Embedder, Outcome
+from bindstream.evidence import EvidenceHealth, Keeper
 from bindstream.history.writer import Writer, writer_for
 from bindstream.intake import Intake, IntakeHealth
 from bindstream.models import load_model
@@ -70,11 +71,17 @@ class Pipeline:
             unknown = [word for text in query.texts for word in self.model.unknown_words(text)]
             self._doubts += doubts(query, unknown)
         self._intakes: list[Intake] = []
+        self._keepers: dict[str, Keeper] = {}
         self._history: Writer | None = None
 
     def __iter__(self) -> Iterator[Embedding | Alert]:
         start_ns = (self.clock.now_ns() // 10**9 + 1) * 10**9
-        self._intakes = [Intake(s, self.clock, start_ns) for s in self.config.streams]
+        if (kept := self.config.evidence) is not None:
+            self._keepers = {s.name: Keeper(s, kept) for s in self.config.streams}
+        self._intakes = [
+            Intake(s, self.clock, start_ns, keeper=self._keepers.get(s.name))
+            for s in self.config.streams
+        ]
         for intake in self._intakes:
             intake.start()
         if self.config.history is not None:
@@ -86,6 +93,7 @@ class Pipeline:
                     for window in intake.poll(0.05 / len(running)):
                         yield from self._take(intake, window)
                 running = [intake for intake in running if not intake.ended]
+                self._save_evidence()
                 self._keeping.due(time.monotonic())
                 if self._history is not None:
                     self._history.due(self.clock.now_ns())
@@ -95,8 +103,20 @@ class Pipeline:
         finally:
             for intake in self._intakes:
                 intake.stop()
+            for keeper in self._keepers.values():
+                keeper.end(self.clock.now_ns())
             if self._history is not None:
                 self._history.close(self.clock.now_ns())
+
+    def _save_evidence(self) -> None:
+        """What is due of it; a recording that is over gives no more to wait for."""
+        now_ns = self.clock.now_ns()
+        for intake in self._intakes:
+            if (keeper := self._keepers.get(intake.config.name)) is not None:
+                if intake.ended:
+                    keeper.end(now_ns)
+                else:
+                    keeper.due(now_ns)
 
     def _take(self, intake: Intake, window: Window) -> Iterator[Embedding | Alert]:
         left: Window | None = window
@@ -119,13 +139,16 @@ class Pipeline:
     def _announced(self, alerts: Iterable[Alert]) -> Iterator[Alert]:
         for alert in alerts:
             stages = {**alert.stages, "alerted": self.clock.now_ns()}
-            yield dataclasses.replace(alert, stages=stages)
+            alert = dataclasses.replace(alert, stages=stages)
+            for keeper in self._keepers.values():
+                keeper.take(alert, self.clock.now_ns())
+            yield alert
 
     @property
     def warnings(self) -> list[str]:
         """What cannot be trusted now: words that the model has never seen, towers whose golden
         vectors differ, sensors that are gone, frozen, or give what cannot be embedded, a history
-        that lost something or is not written."""
+        that lost something or is not written, evidence that could not be saved."""
         healths = self.health()
         gone = [
             f"{name}: {health.reader.state}: {health.reader.detail}"
@@ -136,7 +159,12 @@ class Pipeline:
         wrong = [f"{name}: {what}" for name, what in self._embedder.warnings.items()]
         kept = self._history.health(self.clock.now_ns()) if self._history else None
         said = [f"history: {what}" for what in (*kept.notes, kept.trouble) if what] if kept else []
-        return [*self._doubts, *gone, *frozen, *wrong, *said]
+        lost = [kept.trouble for kept in self.evidence().values() if kept.trouble]
+        return [*self._doubts, *gone, *frozen, *wrong, *said, *lost]
+
+    def evidence(self) -> dict[str, EvidenceHealth]:
+        """What each stream says of the evidence it keeps; nothing where none is kept."""
+        return {name: keeper.health() for name, keeper in self._keepers.items()}
 
     def health(self) -> dict[str, IntakeHealth]:
         """What each stream's sensor side says of itself, accounts included."""

@@ -67,6 +67,8 @@ def troubles(
             said[f"stream {stream.name}"] = health.error or health.intake.frozen
         elif reader.state == "live" and health.silent:
             said[f"stream {stream.name}"] = f"silent for {reader.silent_s:.0f} s"
+        if health.evidence is not None and health.evidence.trouble:
+            said[f"evidence of {stream.name}"] = health.evidence.trouble
     for embedder in embedders:
         if embedder.health is None:
             continue

@@ -13,12 +13,14 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError
 
 from bindstream.accounts import Published
-from bindstream.config import StreamConfig
+from bindstream.config import EvidenceConfig, StreamConfig
 from bindstream.embedding import Outcome
+from bindstream.evidence import EvidenceHealth, Keeper
 from bindstream.flight import Flight
 from bindstream.gate import bare
 from bindstream.intake import Intake, IntakeHealth
 from bindstream.records import Window
+from nodes.evidence import EvidenceEar
 from nodes.wiring import Wiring
 
 RECOVERY_S = 5.0
@@ -30,7 +32,8 @@ class StreamHealth:
     """What a stream actor says of itself.
 
     `node` is the id of the Ray node it runs on, `beat_s` the age of its loop's last turn; `silent`
-    says that its live sensor has been so for longer than its modality allows.
+    says that its live sensor has been so for longer than its modality allows; `evidence` is None
+    where none is kept.
     """
 
     pid: int
@@ -41,6 +44,7 @@ class StreamHealth:
     beat_s: float
     ended: bool
     error: str
+    evidence: EvidenceHealth | None = None
 
 
 class StreamNode:
@@ -49,13 +53,22 @@ class StreamNode:
     Args:
         start_ns: the run's nominal beginning, UTC ns.
         embedders: names of the embedding actors, taken in turn.
+        evidence: how what the sensor gives is kept around alerts; None if it is not.
     """
 
     def __init__(
-        self, config: StreamConfig, wiring: Wiring, start_ns: int, embedders: Sequence[str]
+        self,
+        config: StreamConfig,
+        wiring: Wiring,
+        start_ns: int,
+        embedders: Sequence[str],
+        evidence: EvidenceConfig | None = None,
     ) -> None:
         self._embedders = [ray.get_actor(name) for name in embedders]
-        self._intake = Intake(config, wiring.clock.here(), start_ns, wiring.ledger(config.name))
+        clock = wiring.clock.here()
+        keeper = Keeper(config, evidence) if evidence is not None else None
+        self._evidence = EvidenceEar(wiring, clock, keeper) if keeper is not None else None
+        self._intake = Intake(config, clock, start_ns, wiring.ledger(config.name), keeper)
         self._flight: Flight | None = None
         self._refs: dict[Any, Window] = {}
         self._draining = threading.Event()
@@ -74,6 +87,7 @@ class StreamNode:
             beat_s=time.monotonic() - self._beat_s,
             ended=self._ended.is_set(),
             error=self._error,
+            evidence=self._evidence.health() if self._evidence is not None else None,
         )
 
     def drain(self, timeout_s: float) -> StreamHealth:
@@ -81,6 +95,12 @@ class StreamNode:
         self._draining.set()
         self._intake.stop()
         self._ended.wait(timeout_s)
+        return self.health()
+
+    def settle_evidence(self, timeout_s: float) -> StreamHealth:
+        """Once every alert was announced: have the last ones saved, and report."""
+        if self._evidence is not None:
+            self._evidence.settle(timeout_s)
         return self.health()
 
     def _run(self) -> None:
@@ -93,6 +113,8 @@ class StreamNode:
             except Exception as error:  # one bad turn must not end the stream; health says it
                 self._error = f"{type(error).__name__}: {error}"
                 time.sleep(1)
+        if self._evidence is not None:
+            self._evidence.end()
         self._ended.set()
 
     def _recover(self) -> None:

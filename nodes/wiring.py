@@ -10,7 +10,7 @@ from bindstream.clock import Clock
 
 @dataclass(frozen=True)
 class Wiring:
-    """One run: its clock, where its ledgers lie, and its bus."""
+    """One run: its clock, where its ledgers lie, and its bus, as every node can reach it."""
 
     clock: Clock
     folder: Path
