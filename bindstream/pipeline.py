@@ -11,6 +11,7 @@ from bindstream.clock import Clock
 from bindstream.config import Config, load_config
 from bindstream.embedding import Embedder, Outcome
 from bindstream.evidence import EvidenceHealth, Keeper
+from bindstream.explaining import Explainer
 from bindstream.history.writer import Writer, writer_for
 from bindstream.intake import Intake, IntakeHealth
 from bindstream.models import load_model
@@ -50,13 +51,15 @@ class Pipeline:
         )
         self._keeping = TextKeeping(self.model, model.keep_text_s)
         self._embedder = Embedder(self.model, self.clock)
-        self._watch = Watch(
-            {
-                modality: self.model.encode_text(phrases)
-                for modality in (self.config.modalities if "text" in self.config.towers else ())
-                if (phrases := self.model.background(modality))
-            }
-        )
+        texts = {
+            modality: phrases
+            for modality in (self.config.modalities if "text" in self.config.towers else ())
+            if (phrases := self.model.background(modality))
+        }
+        background = {of: self.model.encode_text(phrases) for of, phrases in texts.items()}
+        self._watch = Watch(background)
+        evidence = self.config.evidence.path if self.config.evidence else None
+        self._explainer = Explainer(self._watch, background, texts, evidence)
         self._doubts = [f"{tower}: {what}" for tower, what in self.model.warnings.items()]
         if self.config.history is not None:
             folder, now_ns = self.config.history.path, self.clock.now_ns()
@@ -139,7 +142,7 @@ class Pipeline:
     def _announced(self, alerts: Iterable[Alert]) -> Iterator[Alert]:
         for alert in alerts:
             stages = {**alert.stages, "alerted": self.clock.now_ns()}
-            alert = dataclasses.replace(alert, stages=stages)
+            alert = self._explainer.explained(dataclasses.replace(alert, stages=stages))
             for keeper in self._keepers.values():
                 keeper.take(alert, self.clock.now_ns())
             yield alert

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 Colour = tuple[int, int, int]
 INK: Colour = (40, 40, 40)
-FAINT: Colour = (200, 200, 200)
+FAINT: Colour = (160, 160, 160)
 RED: Colour = (200, 40, 40)
 COLOURS: tuple[Colour, ...] = ((31, 94, 168), (214, 120, 20), (36, 138, 70))
 NOTHING: Colour = (60, 60, 60)
@@ -85,7 +85,9 @@ def _panel(
     draw.text((right - 6 * len(axis), bottom + 19), axis, fill=INK, font=font)
     for name, level, colour in panel.levels:
         draw.line((_LEFT, y(level), right, y(level)), fill=colour)
-        draw.text((right - 6 * len(name) - 4, y(level) - 12), name, fill=colour, font=font)
+        above = level == max(one for _, one, _ in panel.levels)
+        at = y(level) - 13 if above else y(level) + 1
+        draw.text((right - 6 * len(name) - 4, at), name, fill=colour, font=font)
     for place, curve in enumerate(panel.curves):
         _curve(draw, [(x(s), y(v)) for s, v in _points(curve)], curve.colour)
         if len(panel.curves) > 1:

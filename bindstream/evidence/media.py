@@ -169,7 +169,7 @@ def motion(kept: Sequence[Kept]) -> Files:
     panels = [
         Panel(title, [Curve(name, seconds, rows[:, first + i], COLOURS[i]) for i, name in axes])
         for title, first, axes in (
-            ("acceleration, m/s²", 0, list(enumerate("xyz"))),
+            ("acceleration, m/s^2", 0, list(enumerate("xyz"))),
             ("turning, rad/s", 3, list(enumerate("xyz"))),
         )
     ]

@@ -102,12 +102,13 @@ def _encoded(told: Told) -> bytes:
 
 
 def scores_picture(told: Told) -> bytes:
-    """An alert's z, window by window up to its end, against the levels that were in force."""
+    """An alert's z (or whatever it measures), window by window up to its end, against the levels
+    that were in force."""
     alert = told.alert
     values = np.array(alert.scores, np.float64)
     last_s = (alert.end_ns - alert.start_ns) / 1e9
     seconds = last_s - told.hop_s * np.arange(len(values))[::-1]
     levels = [("starts at", alert.on, RED), ("ends below", alert.off, FAINT)]
-    title = f"{alert.query} on {alert.stream}, {time_text(alert.start_ns)}: z of each window"
-    panel = Panel(title, [Curve("z", seconds, values, INK)], levels)
+    title = f"{alert.query} on {alert.stream}, {time_text(alert.start_ns)}: {alert.measure}"
+    panel = Panel(title, [Curve(alert.measure, seconds, values, INK)], levels)
     return png(charts([panel], "s after its start"))
