@@ -57,7 +57,10 @@ class Pipeline:
             if (phrases := self.model.background(modality))
         }
         background = {of: self.model.encode_text(phrases) for of, phrases in texts.items()}
-        self._watch = Watch(background)
+        streams = {stream.name: stream.modality for stream in self.config.streams}
+        self._watch = Watch(background, streams)
+        for rule in self.config.rules:
+            self._watch.rules.put(rule)
         evidence = self.config.evidence.path if self.config.evidence else None
         self._explainer = Explainer(self._watch, background, texts, evidence)
         self._doubts = [f"{tower}: {what}" for tower, what in self.model.warnings.items()]
@@ -95,7 +98,11 @@ class Pipeline:
                 for intake in running:
                     for window in intake.poll(0.05 / len(running)):
                         yield from self._take(intake, window)
-                running = [intake for intake in running if not intake.ended]
+                for intake in [each for each in running if each.ended]:
+                    running.remove(intake)
+                    failed = intake.health().reader.state == "failed"
+                    over = self._watch.rules.over(intake.config.name, failed=failed)
+                    yield from self._announced(over)
                 self._save_evidence()
                 self._keeping.due(time.monotonic())
                 if self._history is not None:
@@ -151,7 +158,8 @@ class Pipeline:
     def warnings(self) -> list[str]:
         """What cannot be trusted now: words that the model has never seen, towers whose golden
         vectors differ, sensors that are gone, frozen, or give what cannot be embedded, a history
-        that lost something or is not written, evidence that could not be saved."""
+        that lost something or is not written, evidence that could not be saved,
+        rules that cannot work as they are."""
         healths = self.health()
         gone = [
             f"{name}: {health.reader.state}: {health.reader.detail}"
@@ -163,7 +171,8 @@ class Pipeline:
         kept = self._history.health(self.clock.now_ns()) if self._history else None
         said = [f"history: {what}" for what in (*kept.notes, kept.trouble) if what] if kept else []
         lost = [kept.trouble for kept in self.evidence().values() if kept.trouble]
-        return [*self._doubts, *gone, *frozen, *wrong, *said, *lost]
+        rules = self._watch.rules.doubts()
+        return [*self._doubts, *gone, *frozen, *wrong, *said, *lost, *rules]
 
     def evidence(self) -> dict[str, EvidenceHealth]:
         """What each stream says of the evidence it keeps; nothing where none is kept."""

@@ -156,7 +156,8 @@ class Alert:
 
     An alert of a rule has the rule's id as its `query`, and `measure` says what its `peak_z`, `on`,
     `off` and `scores` are instead of z: "log_odds" (nats; `parts` are the windows that it is made
-    of, `stream` is that of the strongest), a reading such as "max_c", or "silent_s".
+    of, `stream` is that of the one which was
+    strongest when it began), a reading such as "max_c", or "silent_s".
     """
 
     id: str

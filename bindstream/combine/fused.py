@@ -68,6 +68,8 @@ class Fused:
         self._newest: dict[str, int] = {}
         self._last: Embedding | None = None
         self._at_ns: int | None = None  # the last second that was looked at
+        self._value = 0.0  # of that second
+        self._strongest: Part | None = None
         self._windows = 0
         self.late = 0
 
@@ -155,13 +157,17 @@ class Fused:
         assert last is not None
         if self._rule is None:
             if not found.value:
+                self._value = 0.0
                 return []
             self._rule = Rule(self._as_query(), last.model)
-        top = max(found.parts, key=lambda part: part.log_odds, default=None)
+        if found.parts and self._value < self.level.off:  # an event keeps the stream it began with
+            self._strongest = max(found.parts, key=lambda part: part.log_odds)
+        self._value = found.value
+        assert self._strongest is not None
         score = Score(
             query=self.config.id,
-            stream=top.stream if top else last.stream,
-            modality=top.modality if top else last.modality,
+            stream=self._strongest.stream,
+            modality=self._strongest.modality,
             seq=at_ns // STEP_NS,
             start_ns=at_ns - STEP_NS,
             end_ns=at_ns,

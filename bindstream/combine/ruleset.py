@@ -100,10 +100,15 @@ class RuleSet:
         runs."""
         return [alert for rule in self._rules.values() for alert in rule.due(now_ns)]
 
-    def over(self, stream: str) -> list[Alert]:
-        """A recording has ended: nobody waits for it."""
-        self._over.add(stream)
-        return [alert for rule in self._rules.values() for alert in rule.over(stream)]
+    def over(self, stream: str, *, failed: bool = False) -> list[Alert]:
+        """A recording has ended: nobody waits for it. One that could not be read is silent, too."""
+        alerts: list[Alert] = []
+        for rule in self._rules.values():
+            if not (failed and isinstance(rule, SilenceWatch)):
+                alerts += rule.over(stream)
+        if not failed:
+            self._over.add(stream)
+        return alerts
 
     def flush(self) -> list[Alert]:
         """Everything is over: ends every event."""

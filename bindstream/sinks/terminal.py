@@ -25,20 +25,34 @@ class TerminalSink:
 
 def line(alert: Alert) -> Text:
     """One alert in one line: when, what, which stream, how clearly, for how long."""
-    when = datetime.fromtimestamp(alert.start_ns / 1e9).strftime("%H:%M:%S")
     begun = alert.state == "started"
-    text = Text(f"{when}  ")
+    text = Text(f"{clock(alert.start_ns)}  ")
     text.append("● " if begun else "○ ", style="bold red" if begun else "dim")
     text.append(" ".join(alert.text.split()), style="bold" if begun else "dim")
     text.append(f"  {alert.stream} ({alert.modality})", style="cyan")
     lasted_s = (alert.end_ns - alert.start_ns) / 1e9
-    text.append(f"  z {alert.peak_z:.1f} (on {alert.on:g}), share {alert.peak_share:.0%}")
+    text.append(f"  {height(alert)}")
     if not begun:
         text.append(f"  ended after {lasted_s:.0f} s")
     if alert.readings:
         shown = ", ".join(reading(k, v) for k, v in alert.readings.items())
         text.append(f"  {shown}", style="dim")
     return text
+
+
+def height(alert: Alert) -> str:
+    """How far an alert stands out, in what its level is of."""
+    if alert.measure == "z":
+        return f"z {alert.peak_z:.1f} (on {alert.on:g}), share {alert.peak_share:.0%}"
+    if alert.measure != "log_odds":
+        return f"{reading(alert.measure, alert.peak_z)} (on {alert.on:g})"
+    parts = [f"{part.query} on {part.stream} {clock(part.start_ns)}" for part in alert.parts]
+    return f"evidence {alert.peak_z:.1f} (on {alert.on:.1f}): {', '.join(parts)}"
+
+
+def clock(time_ns: int) -> str:
+    """A UTC time in ns on this place's clock."""
+    return datetime.fromtimestamp(time_ns / 1e9).strftime("%H:%M:%S")
 
 
 def reading(name: str, value: float) -> str:
