@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from bindstream.clock import Clock
-from bindstream.errors import DataError
+from bindstream.errors import ConfigError, DataError
 from bindstream.features import features_for
 from bindstream.features.views import video_frames, views
 from bindstream.features.vision import clip_crops
@@ -19,6 +20,7 @@ from bindstream.modalities import MODALITIES
 from bindstream.records import ModalityName, Window
 from bindstream.sources import EndOfStream, Source, SourceContext
 from bindstream.sources.camera import PICTURES
+from bindstream.sources.options import SourceOptions
 from bindstream.sources.raw16 import PICTURES_16
 from bindstream.sources.registry import KINDS, open_source
 from bindstream.sources.video import decoded, open_container, packets, rgb_picture
@@ -32,8 +34,19 @@ SOUNDS = (
 VIDEOS = (".mp4", ".m4v", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mpeg")
 """Suffixes of files that hold sound alone, and of those that hold pictures too."""
 
-_KIND_OF: dict[ModalityName, str] = {"vision": "camera", "thermal": "thermal", "depth": "depth"}
+_KIND_OF: dict[ModalityName, str] = {
+    "vision": "camera",
+    "audio": "microphone",
+    "thermal": "thermal",
+    "depth": "depth",
+}
 """Which kind of source reads a modality's files, where its name is not the modality's own."""
+
+_LIVE = {
+    *("device", "url", "file", "folder", "gstreamer", "port", "serial"),
+    *("baud", "format", "setup", "fourcc", "transport", "loop", "speed", "lateness_s"),
+}
+"""Options that say where readings come from, and how they come from there."""
 
 START_NS = 3600 * 10**9
 """When recordings are taken to begin: any whole second after 1970 would do."""
@@ -95,11 +108,31 @@ def open_recording(modality: ModalityName, file: Path) -> Source:
     Raises:
         BindstreamError: it cannot be read.
     """
-    kind = _KIND_OF.get(modality, modality)
-    options = KINDS[kind].options.model_validate({"kind": kind, "file": file, "speed": "max"})
-    source = open_source(options, _context(modality, file))
+    source = open_source(recording_options(modality, file), _context(modality, file))
     source.open()
     return source
+
+
+def recording_options(
+    modality: ModalityName, file: Path, live: SourceOptions | None = None
+) -> SourceOptions:
+    """Options of the source that plays a recording at any pace.
+
+    Args:
+        live: of a sensor that gave it: how it counts, which way is up and the like are taken over.
+
+    Raises:
+        ConfigError: such a sensor's recordings cannot be played so.
+    """
+    kind = _KIND_OF.get(modality, modality)
+    known = KINDS[kind].options
+    said = {} if type(live) is not known else live.model_dump(exclude_unset=True)
+    kept = {key: value for key, value in said.items() if key not in _LIVE}
+    try:
+        return known.model_validate({**kept, "kind": kind, "file": file, "speed": "max"})
+    except ValidationError as error:
+        what = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"it cannot be played: {what}.", where=str(file)) from None
 
 
 def first_frame(modality: ModalityName, file: Path) -> NDArray[Any]:

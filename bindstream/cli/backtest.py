@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bindstream.cli.app import app, errors
-from bindstream.cli.model_options import DeviceOption, PrecisionOption, ThreadsOption, warn_of
+from bindstream.cli.model_options import DeviceOption, PrecisionOption, ThreadsOption
 from bindstream.cli.search import (
     ConfigOption,
     HistoryOption,
@@ -20,12 +20,14 @@ from bindstream.cli.search import (
     history_of,
     scope_of,
 )
+from bindstream.cli.sum_options import LikeOption, MinusOption, PlusOption, sums_of
+from bindstream.cli.trying import Contrasts, encoded, query_from, read_model
 
 if TYPE_CHECKING:
     from bindstream.backtest import Tried
     from bindstream.history.reader import History
     from bindstream.history.search import Scope
-    from bindstream.matcher import Query, Vectors
+    from bindstream.matcher import Query
     from bindstream.models.encoder import Model
 
 _HELP = """Try a query on what was kept, before it watches.
@@ -34,7 +36,8 @@ For each stream: the level that keeps the budget of false alarms on this backgro
 promises, the events that would have been announced, and those that just missed. If what you ask for
 happened meanwhile, it is among them: then it is no false alarm.
 
-Several WORDS are phrasings of the same thing. The pipeline keeps its vectors where its
+Several WORDS are phrasings of the same thing; --like, --plus and --minus add files and stored
+windows, as in `bindstream search`. The pipeline keeps its vectors where its
 configuration has a `history` section.
 
 Examples:
@@ -43,13 +46,20 @@ Examples:
 
   bindstream backtest "a dog barks" barking --not "a door slams" --budget 1/day --stream garden
 
+  bindstream backtest "a dog barks" --plus rex.wav --minus "0.5*a cat meows"
+
   bindstream backtest "someone shouts" -c home.yaml --out shouts.png
 """
 
 
 @app.command(help=_HELP)
 def backtest(
-    words: Annotated[list[str], typer.Argument(metavar="WORDS...", help="What to watch for.")],
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[WORDS]...", help="What to watch for.")
+    ] = None,
+    like: LikeOption = None,
+    plus: PlusOption = None,
+    minus: MinusOption = None,
     negatives: Annotated[
         list[str] | None, typer.Option("--not", help="What it is not; may be repeated.")
     ] = None,
@@ -77,50 +87,27 @@ def backtest(
     threads: ThreadsOption = None,
 ) -> None:
     from bindstream.cli import backtest_report
-    from bindstream.models import load_model
-    from bindstream.queries import doubts, encode_query
 
     scope = scope_of(since, until, streams, modality)
     kept, configured = history_of(config, history)
-    query = _query(
-        text=words,
+    query = query_from(
+        text=words or [],
+        **sums_of(like, plus, minus),
         negatives=negatives or [],
+        modalities=modality,
         budget=budget,
         min_length_s=min_length,
         cooldown_s=cooldown,
     )
     if picture is not None:
         backtest_report.check_picture(picture)
-    with errors.status("Reading the model …"):
-        loaded = load_model(
-            model or configured,
-            modalities=["text"],
-            device=device,
-            threads=threads,
-            precision=precision,
-        )
-        encoded = encode_query(query, loaded.encode_text, loaded.fingerprint)
-    warn_of(loaded, [*query.said, *query.held_against])
-    for note in doubts(query, []):
-        errors.print(f"! {note}", style="yellow", markup=False, highlight=False)
-    tried = _tried(kept, loaded, encoded, scope)
+    name = model or configured
+    loaded = read_model(name, [query], device=device, precision=precision, threads=threads)
+    (asked,) = encoded(loaded, [query], kept.folder)
+    tried = _tried(kept, loaded, asked, scope)
     for warning in kept.warnings:
         errors.print(f"! {warning}", style="yellow", markup=False, highlight=False)
     backtest_report.show(tried, query, picture, as_json)
-
-
-def _query(**given: Any) -> Any:
-    from pydantic import ValidationError
-
-    from bindstream.config import QueryConfig
-    from bindstream.errors import ConfigError
-
-    try:
-        return QueryConfig.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = " ".join(map(str, first["loc"]))
-        raise ConfigError(f"{first['msg']}.", where=where or "the query") from None
 
 
 def _tried(history: History, model: Model, query: Query, scope: Scope) -> list[Tried]:
@@ -134,7 +121,7 @@ def _tried(history: History, model: Model, query: Query, scope: Scope) -> list[T
     from bindstream.history.computed import computed
 
     found: list[Tried] = []
-    contrasts: dict[str, Vectors] = {}
+    contrasts = Contrasts(model)
     period = scope.since_ns, scope.until_ns
     with errors.status("Reading the history …") as status:
         names = history.streams(model.fingerprint, *period)
@@ -143,23 +130,16 @@ def _tried(history: History, model: Model, query: Query, scope: Scope) -> list[T
             first = next(iter(history.read(model.fingerprint, name, *period)), None)
             if first is None or scope.modality not in (None, first.modality):
                 continue
-            if first.modality not in contrasts:
-                contrasts[first.modality] = _contrast(model, first.modality)
+            if not query.watches(name, first.modality):
+                continue
             pieces = computed(history, model.fingerprint, name, *period)
-            found.append(try_on(query, contrasts[first.modality], name, pieces))
+            found.append(try_on(query, contrasts.of(first.modality), name, pieces))
     if not found:
         others = ", ".join(f"{n:,} of {m}" for m, n in history.models().items()) or "nothing"
         raise HistoryError(
-            f"there are no windows of this model ({model.fingerprint}) in the period.",
+            f"there are no windows of this model ({model.fingerprint}) in the period that the "
+            "query listens to.",
             where=str(history.folder),
             fix=f"It holds {others}. Go further back with --since, or give --model.",
         )
     return found
-
-
-def _contrast(model: Model, modality: Any) -> Vectors:
-    import numpy as np
-
-    phrases = model.background(modality)
-    dim = model.dim
-    return model.encode_text(phrases) if phrases else np.zeros((0, dim), np.float32)

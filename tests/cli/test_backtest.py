@@ -66,6 +66,24 @@ def test_too_little_is_said_with_what_can_be_promised(home: Path, bindstream: Co
     assert "cannot promise below" in words
 
 
+def test_an_example_is_tried_where_it_is_of_and_words_are_taken_off(
+    home: Path, bindstream: Command
+) -> None:
+    bark = f"kitchen/{NOON_NS + (BARKS[0] + 1) * SECOND_NS}"
+    given = ["backtest", "--like", bark, "--history", home / "history", "--since", "2020-01-01"]
+    more = ["--minus", "0.5*rain", "--threads", 1, "--budget", 4, "--json"]
+    said = json.loads(bindstream(*given, *more).out)
+    kitchen = {one["stream"]: one for one in said["streams"]}["kitchen"]
+    found = [(event["start_ns"] - NOON_NS) // SECOND_NS for event in kitchen["events"]]
+    assert [at for at in found if any(abs(at - one) <= 2 for one in BARKS)] == list(BARKS)
+    elsewhere = bindstream(*given, "-m", "vision")
+    assert "that the query listens to" in " ".join(elsewhere.err.split())
+    other = bindstream(*given, "--minus", "a zeppelin")
+    assert "never seen 'zeppelin'" in other.err
+    held = bindstream(*given, "--not", "rain")
+    assert "cannot be held against a sum with examples" in " ".join(held.err.split())
+
+
 def test_a_picture_is_drawn(home: Path, bindstream: Command, tmp_path: Path) -> None:
     bindstream(*arguments(home, "--out", str(tmp_path / "dog.png")))
     with Image.open(tmp_path / "dog.png") as picture:
@@ -81,6 +99,8 @@ def test_a_picture_is_drawn(home: Path, bindstream: Command, tmp_path: Path) -> 
         (["--out", "/nowhere/dog.png"], "there is no folder /nowhere"),
         (["--stream", "attic"], "there are no windows of this model"),
         (["-m", "smell"], "no modality"),
+        (["--plus", "gone.wav"], "there is no file 'gone.wav'"),
+        (["--minus", "a dog barking"], "cancels out"),
     ],
 )
 def test_what_cannot_be_done_is_said_with_a_way_out(
