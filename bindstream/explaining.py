@@ -6,7 +6,7 @@ Nothing here is computed for a window that starts or ends no alert, unless someb
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,13 +14,15 @@ import numpy as np
 
 from bindstream.evidence import folder_of
 from bindstream.matcher import CONTRAST_TEMPERATURE, SAME_MEANING, Query, Vectors
-from bindstream.records import Alert, ModalityName
+from bindstream.records import Alert, Embedding, ModalityName, Readings, Score
 from bindstream.watch import Watch
 
 NEAREST = 3
 """Texts that an alert's query was held against which the alert names."""
 SHOWN = 5
 """Phrases of what a sensor shows that an alert names."""
+SHOWN_NOW, STANDING, LAST = 8, 50, 5
+"""Phrases, queries and alerts that the explanation of a stream has at most."""
 Texts = Mapping[ModalityName, Sequence[str]]
 Background = Mapping[ModalityName, Vectors]
 
@@ -35,6 +37,37 @@ class Phrase:
     cosine: float
     share: float
     query: str = ""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A query on a stream now: its `z` (NaN while the stream is being learned) and `share`, those
+    that it needs to start an alert, below which z it ends one, and what is promised of that."""
+
+    query: str
+    text: str
+    z: float
+    share: float
+    on: float
+    off: float
+    least_share: float
+    promise: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A stream's newest window (times in UTC ns) in words, how its queries stand, the nearest to
+    its level first, and its last alerts, oldest first."""
+
+    stream: str
+    modality: ModalityName
+    start_ns: int
+    end_ns: int
+    coverage: float
+    readings: Readings
+    shows: tuple[Phrase, ...]
+    queries: tuple[Standing, ...]
+    alerts: tuple[Alert, ...]
 
 
 @dataclass(frozen=True)
@@ -89,6 +122,35 @@ class Explainer:
             alert,
             nearest=tuple((one.text, round(one.cosine, 4)) for one in near),
             shows=tuple((one.text, round(one.share, 4)) for one in shown),
+        )
+
+    def now(
+        self, embedding: Embedding, scores: Iterable[Score], alerts: Iterable[Alert]
+    ) -> Explanation:
+        """A window as it was scored, and the last alerts of its stream among `alerts`."""
+        e, levels = embedding, {}
+        for query, stream, level in self._watch.levels():
+            if stream == e.stream:
+                levels[query] = level
+        texts = {query.config.id: query.config.shown[0] for query in self._watch.queries}
+        standing = [
+            Standing(s.query, texts[s.query], s.z, s.share, at.on, at.off, at.share, at.promise)
+            for s in scores
+            if s.query in texts and (at := levels.get(s.query)) is not None
+        ]
+        nearest_first = sorted(
+            standing, key=lambda one: one.on - one.z if np.isfinite(one.z) else np.inf
+        )
+        return Explanation(
+            stream=e.stream,
+            modality=e.modality,
+            start_ns=e.start_ns,
+            end_ns=e.end_ns,
+            coverage=e.coverage,
+            readings=e.readings,
+            shows=tuple(self.shown(e.vector, e.stream, e.modality, e.model, SHOWN_NOW)),
+            queries=tuple(nearest_first[:STANDING]),
+            alerts=tuple(alert for alert in alerts if alert.stream == e.stream)[-LAST:],
         )
 
     def shown(

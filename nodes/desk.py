@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import ray
@@ -62,10 +63,11 @@ class QueryDesk:
         Raises:
             RayError: it died, or took over `BEGIN_S`.
         """
-        background, queries = self._encoder.background or {}, list(self._queries.values())
+        encoder, queries = self._encoder, list(self._queries.values())
         history = self._config.history.path.absolute() if self._config.history else None
-        model = self._encoder.model
-        begun = self._match.handle.begin.remote(background, queries, model, history)
+        begun = self._match.handle.begin.remote(
+            encoder.background or {}, encoder.phrases or {}, queries, encoder.model, history
+        )
         ray.get(begun, timeout=BEGIN_S)
 
     def listed(self) -> list[dict[str, Any]]:
@@ -85,6 +87,8 @@ class QueryDesk:
                 return self._add(request)
             case "query.remove":
                 return self._remove(str(request.get("id")))
+            case "explain":
+                return self._explain(str(request.get("stream")))
             case op:
                 raise ConfigError(f"there is no operation {op!r}.")
 
@@ -104,7 +108,9 @@ class QueryDesk:
             self._warn(*warnings)
             self._queries[config.id] = encoded
             if self._encoder.background is not before:  # it is the first query of words
-                contrast = self._match.handle.contrast_with.remote(self._encoder.background)
+                contrast = self._match.handle.contrast_with.remote(
+                    self._encoder.background, self._encoder.phrases
+                )
                 ray.get(contrast, timeout=TOLD_S)
             ray.get(self._match.handle.put.remote(encoded), timeout=TOLD_S)
         return {"id": config.id, "text": list(config.shown), "warnings": warnings}
@@ -121,6 +127,15 @@ class QueryDesk:
         config = narrowed(config, taught)
         check_heard(config, self._config.streams)
         return config, taught
+
+    def _explain(self, stream: str) -> Answer:
+        """A stream's newest window in words; empty while there is none."""
+        known = [each.name for each in self._config.streams]
+        if stream not in known:
+            fix = f"There are: {', '.join(known)}."
+            raise ConfigError(f"there is no stream {stream!r}.", fix=fix)
+        said = ray.get(self._match.handle.explain.remote(stream), timeout=TOLD_S)
+        return {} if said is None else asdict(said)
 
     def _remove(self, query_id: str) -> Answer:
         with self._lock:

@@ -30,8 +30,8 @@ class QueryEncoder:
         modalities: of the streams.
         history: where windows were kept that queries may name.
 
-    `background` are vectors (n, dim) of the phrases that queries are contrasted with, by modality;
-    None before the first query of words, since nobody needs them.
+    `background` are vectors (n, dim) of the phrases that queries are contrasted with, by modality,
+    and `phrases` these in words; None before the first query of words, since nobody needs them.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class QueryEncoder:
     ) -> None:
         self._embedder, self._modalities, self._history = embedder, modalities, history
         self.background: dict[ModalityName, Vectors] | None = None
+        self.phrases: dict[ModalityName, list[str]] | None = None
 
     @property
     def model(self) -> str:
@@ -80,8 +81,9 @@ class QueryEncoder:
             return query, []
         unknown = ray.get(handle.unknown_words.remote(list(config.texts)), timeout=ENCODE_S)
         if self.background is None:
-            phrases = {m: ray.get(handle.background.remote(m)) for m in self._modalities}
-            self.background = {m: self._vectors(some) for m, some in phrases.items() if some}
+            every = {m: ray.get(handle.background.remote(m)) for m in self._modalities}
+            self.phrases = {m: some for m, some in every.items() if some}
+            self.background = {m: self._vectors(some) for m, some in self.phrases.items()}
         return query, doubts(config, unknown)
 
     def _vectors(self, texts: list[str]) -> Vectors:

@@ -9,12 +9,14 @@ import math
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bindstream.bus import Publisher, Subscriber
 from bindstream.config import SinkConfig
+from bindstream.explaining import Explainer, Explanation
 from bindstream.keys import client_keys
 from bindstream.latency import Latency
 from bindstream.matcher import Query, Vectors
@@ -24,6 +26,8 @@ from bindstream.sinks import Sink, open_sink
 from bindstream.watch import Watch
 from nodes.wiring import Wiring
 
+LAST_MOST = 200
+"""Alerts that are remembered to explain what streams did."""
 SHOWN_MOST = 500
 """Lines of very many that health tells of: the scores of the highest z, and the first levels."""
 
@@ -57,15 +61,25 @@ class MatchHealth:
 
 
 class MatchNode:
-    """Watches the bus for every query."""
+    """Watches the bus for every query.
 
-    def __init__(self, wiring: Wiring, sinks: Sequence[SinkConfig]) -> None:
+    Args:
+        evidence: the folder in which streams keep evidence of alerts; None if they keep none.
+    """
+
+    def __init__(
+        self, wiring: Wiring, sinks: Sequence[SinkConfig], evidence: Path | None = None
+    ) -> None:
         self._clock = wiring.clock.here()
         self._publisher = Publisher(wiring.inbound, wiring.keys)
         self._sinks: list[Sink] = [open_sink(sink, self._publisher) for sink in sinks]
         keys = client_keys(wiring.keys) if wiring.keys else None
         self._subscriber = Subscriber(wiring.address, ["emb."], keys)
         self._watch: Watch | None = None
+        self._evidence = evidence
+        self._explainer: Explainer | None = None
+        self._newest: dict[str, Embedding] = {}
+        self._last: deque[Alert] = deque(maxlen=LAST_MOST)
         self._lock = threading.Lock()
         self._embeddings: dict[str, int] = {}
         self._alerts = 0
@@ -79,6 +93,7 @@ class MatchNode:
     def begin(
         self,
         background: Mapping[ModalityName, Vectors],
+        phrases: Mapping[ModalityName, Sequence[str]],
         queries: Sequence[Query],
         model: str,
         history: Path | None,
@@ -86,20 +101,28 @@ class MatchNode:
         """Start watching; once a process.
 
         Args:
+            phrases: the words of `background`.
             model: fingerprint, of which vectors were kept in `history`.
         """
         with self._lock:
             self._watch = Watch(background)
+            self._explainer = Explainer(self._watch, background, phrases, self._evidence)
             if history is not None:
                 self._error = "; ".join(recall(self._watch, history, model, self._clock.now_ns()))
             for query in queries:
                 self._watch.put(query)
 
-    def contrast_with(self, background: Mapping[ModalityName, Vectors]) -> None:
+    def contrast_with(
+        self,
+        background: Mapping[ModalityName, Vectors],
+        phrases: Mapping[ModalityName, Sequence[str]],
+    ) -> None:
         """The phrases that queries of words are contrasted with, before the first of them comes."""
         with self._lock:
             if self._watch is not None:
-                self._watch.contrast_with(background)
+                self._announce(self._watch.contrast_with(background))
+                kept = self._evidence
+                self._explainer = Explainer(self._watch, background, phrases, kept)
 
     def put(self, query: Query) -> None:
         """Add or replace a query; takes effect with the next window."""
@@ -112,6 +135,14 @@ class MatchNode:
             if self._watch is not None:
                 self._announce(self._watch.remove(query_id))
                 self._scores.clear()
+
+    def explain(self, stream: str) -> Explanation | None:
+        """What a stream shows now, and how its queries stand; None before its first window."""
+        with self._lock:
+            newest = self._newest.get(stream)
+            if newest is None or self._explainer is None:
+                return None
+            return self._explainer.now(newest, self._scores.get(stream, ()), self._last)
 
     def health(self) -> MatchHealth:
         with self._lock:
@@ -166,6 +197,7 @@ class MatchNode:
         embedding = dataclasses.replace(embedding, stages=stages)
         self._embeddings[embedding.stream] = self._embeddings.get(embedding.stream, 0) + 1
         self._latency.push(stages)
+        self._newest[embedding.stream] = embedding
         if self._watch is None:
             return
         scores, alerts = self._watch.push(embedding)
@@ -176,6 +208,9 @@ class MatchNode:
         for alert in alerts:
             now_ns = self._clock.now_ns()
             alert = dataclasses.replace(alert, stages={**alert.stages, "alerted": now_ns})
+            if self._explainer is not None:
+                alert = self._explainer.explained(alert)
+            self._last.append(alert)
             if alert.state == "started":
                 self._alerts += 1
                 shown = ("closed", "delivered", "alerted")

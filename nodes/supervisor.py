@@ -108,7 +108,8 @@ class Supervisor:
             self._history = self._watched("history", kept)
         self._start_embedders(wiring)
         # The files of its sinks belong where the run was started.
-        match = actor(MatchNode, here()).remote(wiring, self._sinks())
+        kept = self._evidence.path if self._evidence is not None else None
+        match = actor(MatchNode, here()).remote(wiring, self._sinks(), kept)
         self._match = self._watched("match", match)
         try:
             self._match.await_start()

@@ -86,8 +86,8 @@ def _panel(
     for name, level, colour in panel.levels:
         draw.line((_LEFT, y(level), right, y(level)), fill=colour)
         above = level == max(one for _, one, _ in panel.levels)
-        at = y(level) - 13 if above else y(level) + 1
-        draw.text((right - 6 * len(name) - 4, at), name, fill=colour, font=font)
+        beside = y(level) - 13 if above else y(level) + 1
+        draw.text((right - 6 * len(name) - 4, beside), name, fill=colour, font=font)
     for place, curve in enumerate(panel.curves):
         _curve(draw, [(x(s), y(v)) for s, v in _points(curve)], curve.colour)
         if len(panel.curves) > 1:
