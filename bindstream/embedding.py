@@ -137,6 +137,15 @@ class Embedder:
                 return self._embedding(window, vector, {})
         return None
 
+    def take(self, window: Window) -> tuple[Embedding | None, Outcome]:
+        """One window by itself: embedded, or with the vector of the one it is the same as; and what
+        became of it."""
+        if window.same_as is None:
+            embedding = self.embed([window])[0]
+            return embedding, "failed" if embedding is None else "embedded"
+        embedding = self.reuse(window)
+        return embedding, "unknown" if embedding is None else "reused"
+
     def tower_s(self) -> dict[str, float]:
         """For each stream the mean time in the tower of a window that was computed, seconds."""
         return {stream: ns / 1e9 / count for stream, (count, ns) in dict(self._spent).items()}

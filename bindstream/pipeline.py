@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bindstream.clock import Clock
 from bindstream.config import Config, load_config
-from bindstream.embedding import Embedder, Outcome
+from bindstream.embedding import Embedder
 from bindstream.evidence import EvidenceHealth, Keeper
 from bindstream.explaining import Explainer
 from bindstream.history.writer import Writer, writer_for
@@ -131,20 +131,13 @@ class Pipeline:
     def _take(self, intake: Intake, window: Window) -> Iterator[Embedding | Alert]:
         left: Window | None = window
         while left is not None:
-            embedding, outcome = self._embed(left)
+            embedding, outcome = self._embedder.take(left)
             left = intake.settle(left, outcome)
             if embedding is not None:
                 if self._history is not None:
                     self._history.push(embedding)
                 yield embedding
                 yield from self._announced(self._watch.push(embedding)[1])
-
-    def _embed(self, window: Window) -> tuple[Embedding | None, Outcome]:
-        if window.same_as is None:
-            embedding = self._embedder.embed([window])[0]
-            return embedding, "failed" if embedding is None else "embedded"
-        embedding = self._embedder.reuse(window)
-        return embedding, "unknown" if embedding is None else "reused"
 
     def _announced(self, alerts: Iterable[Alert]) -> Iterator[Alert]:
         for alert in alerts:
