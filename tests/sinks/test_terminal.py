@@ -8,6 +8,7 @@ import io
 import pytest
 from rich.console import Console
 
+from bindstream.records import Part
 from bindstream.sinks.terminal import TerminalSink, line, reading
 from tests.sinks.test_jsonl import ALERT
 
@@ -28,6 +29,42 @@ def test_an_alert_says_what_where_and_how_clearly() -> None:
     for part in ("● a dog barking", "mic (audio)", "z 6.5 (on 5)", "max 81.5 °C"):
         assert part in said
     assert "ended" not in said
+
+
+def test_an_alert_of_a_rule_says_what_it_is_made_of() -> None:
+    parts = (
+        Part("glass", "mic", "audio", DOG.start_ns, DOG.end_ns, 4.5),
+        Part("person", "hall", "vision", DOG.start_ns, DOG.end_ns, 3.0),
+    )
+    of_rule = dataclasses.replace(DOG, measure="log_odds", peak_z=7.5, on=4.4, parts=parts)
+    (said,) = printed(of_rule)
+    assert "evidence 7.5 (on 4.4): glass on mic " in said
+    assert "person on hall " in said
+
+
+@pytest.mark.parametrize(
+    ("measure", "peak", "said"),
+    [("max_c", 81.5, "max 81.5 °C (on 60)"), ("silent_s", 31.0, "silent 31.0 s (on 60)")],
+)
+def test_an_alert_of_a_sensor_rule_says_its_reading(measure: str, peak: float, said: str) -> None:
+    (line,) = printed(dataclasses.replace(DOG, measure=measure, peak_z=peak, on=60))
+    assert said in line
+    assert "share" not in line
+
+
+def test_what_else_the_sensor_may_have_shown_is_a_second_line() -> None:
+    unsure = dataclasses.replace(DOG, shows=(("rain", 0.41), ("a dog barking", 0.22), ("x", 0.05)))
+    said = printed(unsure)
+    assert said[1].strip() == "shows: rain 41%, a dog barking 22%"
+    sure = dataclasses.replace(DOG, shows=(("a dog barking", 0.97), ("rain", 0.03)))
+    assert len(printed(sure)) == 1
+    assert len(printed(dataclasses.replace(unsure, state="ended"))) == 1
+
+
+def test_where_evidence_lies_is_said_when_an_alert_starts() -> None:
+    kept = dataclasses.replace(DOG, evidence="/evidence/dog/mic-20261122T031502.250Z")
+    assert printed(kept)[1].strip() == "evidence: /evidence/dog/mic-20261122T031502.250Z"
+    assert len(printed(dataclasses.replace(kept, state="ended"))) == 1
 
 
 def test_an_ended_alert_says_how_long_it_lasted() -> None:
