@@ -229,7 +229,7 @@ def _hear(
 ) -> list[Alert]:
     """The alerts of the next `seconds`, printed as they come if `shown`."""
     from bindstream.records import Alert
-    from bindstream.sinks.terminal import line
+    from bindstream.sinks.terminal import lines
 
     heard: list[Alert] = []
     end_s = time.monotonic() + seconds
@@ -238,5 +238,5 @@ def _hear(
         if isinstance(record, Alert):
             heard.append(record)
             if shown:
-                out.print(line(record))
+                out.print(lines(record))
     return heard

@@ -105,10 +105,10 @@ def _as_json(record: Embedding | Alert) -> str:
 
 def _line(record: Embedding | Alert) -> Text:
     from bindstream.records import Alert
-    from bindstream.sinks.terminal import line
+    from bindstream.sinks.terminal import lines
 
     if isinstance(record, Alert):
-        return line(record)
+        return lines(record)
     when = time.strftime("%H:%M:%S", time.localtime(record.start_ns / 1e9))
     length_s = (record.end_ns - record.start_ns) / 1e9
     text = Text(f"{when}  ")

@@ -97,14 +97,16 @@ class Keeper:
             self._say(trouble=f"readings cannot be kept: {error}")
 
     def take(self, alert: Alert, now_ns: int) -> None:
-        """An alert, started or ended; those of other streams are left alone."""
-        if alert.stream != self._stream.name:
+        """An alert, started or ended; those in which this stream has no part are left alone."""
+        own = [part for part in alert.parts if part.stream == self._stream.name]
+        if alert.stream != self._stream.name and not own:
             return
+        begun_ns = min((part.start_ns for part in own), default=alert.start_ns)
         with self._lock:
             event = self._events.get(alert.id)
             if event is None:
                 most_ns = alert.start_ns + round(LONGEST_S * 1e9) + self._after_ns
-                from_ns = alert.start_ns - self._before_ns
+                from_ns = min(begun_ns, alert.start_ns) - self._before_ns
                 event = _Event(alert, from_ns, most_ns, 0, now_ns)
                 self._events[alert.id] = event
                 while len(self._events) > OPEN_MOST:
@@ -161,7 +163,7 @@ class Keeper:
 
     def _write(self, event: _Event, alert: Alert, now_ns: int) -> None:
         root = self._config.path
-        folder = folder_of(root, alert.query, alert.stream, alert.start_ns)
+        folder = folder_of(root, alert.query, self._stream.name, alert.start_ns)
         alert = dataclasses.replace(alert, evidence=str(folder))
         kept = [] if event.is_whole else self._ring.take(event.from_ns, event.until_ns)
         if not kept and folder.is_dir():

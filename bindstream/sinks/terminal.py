@@ -9,6 +9,8 @@ from rich.text import Text
 
 from bindstream.records import Alert
 
+LEAST_SHARE = 0.1
+"""What is less likely is not worth a word."""
 UNITS = {"_c": "°C", "_m": "m", "_hz": "Hz", "_s": "s"}
 
 
@@ -17,10 +19,29 @@ class TerminalSink:
         self._console = console or Console()
 
     def accept(self, alert: Alert) -> None:
-        self._console.print(line(alert), soft_wrap=True)
+        self._console.print(lines(alert), soft_wrap=True)
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+def lines(alert: Alert) -> Text:
+    """One alert in one line, and where it helps in a second one what else the sensor may have
+    shown, and where its evidence will lie."""
+    said = [f"shows: {also}"] if (also := shows(alert)) else []
+    if alert.state == "started" and alert.evidence:
+        said.append(f"evidence: {alert.evidence}")
+    first = line(alert)
+    return first.append(f"\n          {'  '.join(said)}", style="dim") if said else first
+
+
+def shows(alert: Alert) -> str:
+    """What the sensor showed when an alert started, as in "rain 41 %, a dog 22 %"; "" where it is
+    hardly anything but what the alert says already."""
+    likely = [(text, share) for text, share in alert.shows if share >= LEAST_SHARE]
+    if alert.state == "ended" or not any(text != alert.text for text, _ in likely):
+        return ""
+    return ", ".join(f"{' '.join(text.split())} {share:.0%}" for text, share in likely)
 
 
 def line(alert: Alert) -> Text:

@@ -16,7 +16,7 @@ from bindstream.evidence import Evidence, Keeper, folder_of, read_evidence
 from bindstream.evidence.keeping import LAG_S, LONGEST_S, PATIENCE_S
 from bindstream.evidence.ring import MEMORY_BYTES
 from bindstream.modalities import SENSORS
-from bindstream.records import Alert, ModalityName, Sample
+from bindstream.records import Alert, ModalityName, Part, Sample
 from tests.evidence.readings import BEGIN_NS, S, alert, sample
 
 
@@ -132,6 +132,21 @@ def test_two_alerts_at_once_are_both_saved_and_other_streams_are_not(tmp_path: P
     assert sound_s(evidence(tmp_path, dog)) == pytest.approx(8, abs=0.6)
     assert sound_s(evidence(tmp_path, cat)) == pytest.approx(8, abs=0.6)
     assert not folder_of(tmp_path, "cat", "s2", at(11)).exists()
+
+
+def test_an_alert_of_a_rule_is_saved_by_every_stream_that_has_a_part_in_it(tmp_path: Path) -> None:
+    kept = keeper(tmp_path)
+    play(kept, "audio", 0, 13)
+    parts = (
+        Part("glass", "s1", "audio", at(9), at(11), 4.0),
+        Part("person", "hall", "vision", at(10), at(12), 3.0),
+    )
+    rule = alert("vision", 10, 12, stream="hall", query="break-in", parts=parts)
+    kept.take(rule, at(13))
+    play(kept, "audio", 13, 16)
+    found = read_evidence(folder_of(tmp_path, "break-in", "s1", rule.start_ns))
+    assert sound_s(found) == pytest.approx(9, abs=0.6)
+    assert not folder_of(tmp_path, "break-in", "hall", rule.start_ns).exists()
 
 
 def test_when_the_stream_is_over_what_is_open_is_saved_at_once(tmp_path: Path) -> None:
