@@ -1,19 +1,25 @@
 """Calibration: what a score means on this stream, from the stream's own background.
 
-A score counts by how many robust standard deviations it stands above what the stream usually gives:
-z = (value - median) / (1.4826 · MAD), over the last windows in which nothing was going on. Cameras
-that dim at night and rooms that grow loud by day move the median, not z.
+A score counts by how many standard deviations it stands above what the stream usually gives:
+z = (value - median) / sigma, over windows in which nothing was going on. The median is that of the
+last quarter of an hour: cameras that dim at night and rooms that grow loud by day move it, not z.
+The deviation is that of a whole day: were it of the last quarter of an hour too, a quiet one would
+make events of trifles, and a lively one hide what stands out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 Values = NDArray[np.float32]
 
+CLIPPED = 3.0
+"""Deviations beyond so many sigmas count as so many: what stands out tells nothing of the rest."""
+MEAN_TO_SIGMA = 1.2533
+"""Makes the mean absolute deviation estimate the standard deviation of normal data: √(π/2)."""
 MAD_TO_SIGMA = 1.4826
 """Makes the median absolute deviation estimate the standard deviation of normal data:
 1 / Φ⁻¹(3/4)."""
@@ -21,9 +27,13 @@ WARM_UP = 12
 """Windows of background needed before anything is said."""
 MEMORY = 900
 """Windows of background remembered: 15 minutes at one a second, where all are computed."""
+SCALE_MEMORY = 86_400
+"""Windows of which the spread is the mean: a day at one a second."""
 LASTING = 300
 """Windows in a row above `off` after which their scores are remembered as background too, repeated
 or not. The level is the background once it makes up half of what is remembered."""
+LASTING_EVENT = 3600
+"""The same while an alert is on: an alarm that sounds for an hour was no background until then."""
 SIGMA_LEAST = 0.02
 """Least spread assumed, in cosine: a frozen or synthetic background has next to none, and any
 change would then stand out without end."""
@@ -59,6 +69,8 @@ class Backgrounds:
         self._turn = q  # the line whose level is taken next
         self._median = np.full(q, np.nan, np.float32)
         self._sigma = np.full(q, np.nan, np.float32)
+        self._weight = np.zeros(q, np.float32)  # windows that a spread is the mean of
+        self._apart = np.zeros((2, q))  # since then: sum of deviations, and of how many windows
         self._run = np.zeros(q, np.int32)  # windows in a row above `off`
 
     def __len__(self) -> int:
@@ -72,8 +84,8 @@ class Backgrounds:
     @property
     def nbytes(self) -> int:
         """Memory held."""
-        arrays = (self._ring, self._off, self._median, self._sigma, self._run)
-        return sum(array.nbytes for array in arrays)
+        arrays = (self._ring, self._off, self._median, self._sigma, self._weight, self._apart)
+        return sum(array.nbytes for array in (*arrays, self._run))
 
     def join(self, others: Sequence[Backgrounds]) -> None:
         """Lines that heard the same stream elsewhere, after those that there are."""
@@ -82,6 +94,8 @@ class Backgrounds:
         self._off = np.concatenate((self._off, *(other._off for other in others)))
         self._median = np.concatenate((self._median, *(other._median for other in others)))
         self._sigma = np.concatenate((self._sigma, *(other._sigma for other in others)))
+        self._weight = np.concatenate((self._weight, *(other._weight for other in others)))
+        self._apart = np.concatenate((self._apart, *(other._apart for other in others)), axis=1)
         self._run = np.concatenate((self._run, *(other._run for other in others)))
         self._turn = len(self)
 
@@ -91,6 +105,8 @@ class Backgrounds:
         self._off = np.delete(self._off, line)
         self._median = np.delete(self._median, line)
         self._sigma = np.delete(self._sigma, line)
+        self._weight = np.delete(self._weight, line)
+        self._apart = np.delete(self._apart, line, axis=1)
         self._run = np.delete(self._run, line)
         self._turn = len(self)
 
@@ -98,10 +114,13 @@ class Backgrounds:
         """z of values (…, q) against the background as it is; NaN while still warming up."""
         return np.asarray((values - self._median) / self._sigma, np.float32)
 
-    def push(self, values: Values, *, repeated: bool = False) -> Values:
+    def push(
+        self, values: Values, *, repeated: bool = False, alarmed: Collection[int] = ()
+    ) -> Values:
         """z of one window's values (q,) against the background before it; then learns them.
 
         Args:
+            alarmed: lines with an alert on.
             repeated: these are the scores of a vector whose scores were pushed before. They move
                 the level of what lasts, but never narrow the spread: the first score that is new
                 would then stand out as an event.
@@ -114,10 +133,12 @@ class Backgrounds:
                 self._turn = 0
         else:
             self._ring[self._at % MEMORY] = np.where(above, values + HELD_BACK, values)
+            self._measure(z[None], above[None])
             self._advance(1)
         self._run = np.where(above, self._run + 1, 0)
         for line in np.flatnonzero(self._run >= LASTING).tolist():
-            self._accept(line, values[line])
+            if line not in alarmed or self._run[line] >= LASTING_EVENT:
+                self._accept(line, values[line])
         self._take_levels()
         return z
 
@@ -127,17 +148,32 @@ class Backgrounds:
         while start < len(values):
             part = values[start : start + max(self._next - self._at, 1)]
             z = self.z(part)
-            if (z >= self._off).any() or self._run.any():
+            above = np.asarray(z >= self._off)
+            longest = self._run + len(part)
+            if (longest >= LASTING).any() and self._lasting(above):
                 found[start] = self.push(part[0])
                 start += 1
                 continue
             rows = np.arange(self._at, self._at + len(part)) % MEMORY
-            self._ring[rows] = part
+            self._ring[rows] = np.where(above, part + HELD_BACK, part)
+            self._measure(z, above)
+            self._run = _runs(self._run, above)[-1]
             self._advance(len(part))
             self._take_levels()
             found[start : start + len(part)] = z
             start += len(part)
         return found
+
+    def _lasting(self, above: NDArray[np.bool_]) -> bool:
+        """Whether windows (n, q) bring a line to `LASTING` in a row."""
+        return bool((_runs(self._run, above) >= LASTING).any())
+
+    def _measure(self, z: Values, above: NDArray[np.bool_]) -> None:
+        """Takes in how far windows (n, q) that are no events lie from the median, in sigmas."""
+        if self._weight.any():
+            counted = ~above & np.isfinite(z)
+            self._apart[0] += np.where(counted, np.minimum(np.abs(z), CLIPPED), 0).sum(0, np.float64)
+            self._apart[1] += counted.sum(0)
 
     def _advance(self, rows: int) -> None:
         self._at += rows
@@ -174,10 +210,33 @@ class Backgrounds:
         if not known.any():
             return
         median = _medians(held, count)
-        sigma = np.float32(MAD_TO_SIGMA) * _medians(np.abs(held - median), count)
-        least = np.where(count >= WARM_UP, SIGMA_LEAST, SIGMA_UNKNOWN).astype(np.float32)
         self._median[lines] = np.where(known, median, self._median[lines])
-        self._sigma[lines] = np.where(known, np.maximum(sigma, least), self._sigma[lines])
+        self._take_spreads(lines, held - median, count, known)
+
+    def _take_spreads(
+        self, lines: slice, apart: Values, count: NDArray[np.int64], known: NDArray[np.bool_]
+    ) -> None:
+        """Sigmas: at first of what is remembered, from then on the mean of what came since."""
+        sigma, weight = self._sigma[lines], self._weight[lines]
+        if (new := known & (weight == 0)).any():
+            least = np.where(count >= WARM_UP, SIGMA_LEAST, SIGMA_UNKNOWN).astype(np.float32)
+            first = np.float32(MAD_TO_SIGMA) * _medians(np.abs(apart), count)
+            sigma = np.where(new, np.maximum(first, least), sigma)
+        total, more = self._apart[:, lines]
+        mean = sigma * (weight + MEAN_TO_SIGMA * total) / np.maximum(weight + more, 1)
+        mean = np.maximum(mean, SIGMA_LEAST)
+        self._sigma[lines] = np.where(known & (weight > 0), mean, sigma)
+        begun = np.where(weight > 0, np.minimum(weight + more, SCALE_MEMORY), count)
+        self._weight[lines] = np.where(known & (count >= WARM_UP), begun, weight)
+        self._apart[:, lines] = 0
+
+
+def _runs(before: NDArray[np.int32], above: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """(n, q): how many windows in a row were above, up to each; `before` (q,) were before them."""
+    counts = np.cumsum(above, axis=0, dtype=np.int32)
+    base = np.maximum.accumulate(np.where(above, 0, counts), axis=0)
+    unbroken = np.logical_and.accumulate(above, axis=0)
+    return np.asarray(counts - base + np.where(unbroken, before, 0), np.int32)
 
 
 def _medians(values: Values, count: NDArray[np.int64]) -> Values:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import heapq
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -20,7 +20,7 @@ from bindstream.budget.events import Series, Shape
 from bindstream.budget.heard import Heard, Piece
 from bindstream.budget.promise import Promise, promise
 from bindstream.budget.rejected import Judged, Rejected, raised, usual
-from bindstream.budget.tail import FEWEST
+from bindstream.budget.tail import FEWEST, Tail
 from bindstream.calibration import Backgrounds, Values
 from bindstream.config import QueryConfig
 from bindstream.matcher import Matcher, Query, Vectors, shares
@@ -52,6 +52,7 @@ class Scores(Sequence[Score]):
     values: Values
     z: Values
     shares: Values
+    tails: Mapping[str, Tail]
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -63,9 +64,10 @@ class Scores(Sequence[Score]):
     def __getitem__(self, line: int | slice) -> Score | list[Score]:
         if isinstance(line, slice):
             return [self[one] for one in range(*line.indices(len(self)))]
-        of = self.embedding
+        of, name = self.embedding, self.queries[line].config.id
+        tail, z = self.tails.get(name), float(self.z[line])
         return Score(
-            query=self.queries[line].config.id,
+            query=name,
             stream=of.stream,
             modality=of.modality,
             seq=of.seq,
@@ -73,8 +75,9 @@ class Scores(Sequence[Score]):
             end_ns=of.end_ns,
             cosine=float(self.cosines[line]),
             value=float(self.values[line]),
-            z=float(self.z[line]),
+            z=z,
             share=float(self.shares[line]),
+            per_hour=math.nan if tail is None or math.isnan(z) else tail.rate(z),
             readings=of.readings,
             stages=of.stages,
         )
@@ -112,6 +115,7 @@ class Lines:
         self._share = np.zeros(0)
         self._at: dict[str, int] = {}
         self.levels: dict[str, Level] = {}
+        self._tails: dict[str, Tail] = {}
         self._refits: list[tuple[int, str]] = []
         self._rested = 0
         self._rules: dict[str, Rule] = {}
@@ -140,6 +144,7 @@ class Lines:
             self._backgrounds.drop(self._at[query_id])
             self._arrange([q for q in self._queries if q.config.id != query_id])
             del self.levels[query_id]
+            self._tails.pop(query_id, None)
             self._refits = [(due, name) for due, name in self._refits if name != query_id]
             heapq.heapify(self._refits)
         self._judged.pop(query_id, None)
@@ -221,9 +226,10 @@ class Lines:
         taken = self._heard.push(embedding, repeated=repeated)
         if self.matcher is None:
             return [], []
-        z = self._backgrounds.push(values, repeated=repeated)
+        alarmed = [self._at[event.alert.query] for event in self.open]
+        z = self._backgrounds.push(values, repeated=repeated, alarmed=alarmed)
         likely = np.where(self.matcher.has_contrast, shares(values), np.float32(1))
-        scores = Scores(embedding, self._queries, cosines, values, z, likely)
+        scores = Scores(embedding, self._queries, cosines, values, z, likely, self._tails)
         alerts = self._judge(scores, (z >= self._on) & (likely >= self._share))
         if taken:
             self._refit_one()
@@ -293,6 +299,7 @@ class Lines:
         made = promise(series, shape, budget, judged.confirmed, judged.false)
         due = min(math.ceil(total * GROWTH), total + MOST_REFIT)
         heapq.heappush(self._refits, (due, name))
+        self._tails[name] = made.tail
         level = self.levels[name] = _level(query.config, made)
         return level
 
