@@ -172,7 +172,8 @@ class Backgrounds:
         """Takes in how far windows (n, q) that are no events lie from the median, in sigmas."""
         if self._weight.any():
             counted = ~above & np.isfinite(z)
-            self._apart[0] += np.where(counted, np.minimum(np.abs(z), CLIPPED), 0).sum(0, np.float64)
+            apart = np.where(counted, np.minimum(np.abs(z), CLIPPED), 0)
+            self._apart[0] += apart.sum(0, np.float64)
             self._apart[1] += counted.sum(0)
 
     def _advance(self, rows: int) -> None:
