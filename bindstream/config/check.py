@@ -25,6 +25,7 @@ from bindstream.config.schema import (
     Where,
     find_clashes,
 )
+from bindstream.config.state import state_problems
 from bindstream.config.sums import sum_problems
 from bindstream.config.yaml_text import YamlError, parse
 from bindstream.errors import ConfigError, DataError, ModelError
@@ -120,6 +121,7 @@ class _Examination:
         for where, what, fix, severity in (
             *history_problems(self._data, self._path.parent),
             *evidence_problems(self._data, self._path.parent),
+            *state_problems(self._data, self._path.parent),
         ):
             self._add(where, what, fix, severity)
         self._check_model(streams, queries)

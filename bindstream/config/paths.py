@@ -30,6 +30,7 @@ def resolve_paths(config: Config, folder: Path) -> Config:
             "queries": tuple(resolved(query, folder) for query in config.queries),
             "sinks": tuple(resolved(sink, folder) for sink in config.sinks),
             "history": config.history and resolved(config.history, folder),
+            "state": config.state and resolved(config.state, folder),
             "evidence": config.evidence and resolved(config.evidence, folder),
         }
     )

@@ -20,6 +20,7 @@ from bindstream.config.rule import RuleConfig
 from bindstream.config.rules_check import rule_clashes
 from bindstream.config.section import Section
 from bindstream.config.sinks import SinkConfig, TerminalSinkConfig
+from bindstream.config.state import StateConfig, state_path
 from bindstream.features.depth import KINECT
 from bindstream.gate import GATE_LEVELS
 from bindstream.models.precision import Precision
@@ -248,6 +249,7 @@ class Config(Section):
     sinks: tuple[SinkConfig, ...] = (TerminalSinkConfig(kind="terminal"),)
     history: HistoryConfig | None = None
     evidence: EvidenceConfig | None = None
+    state: StateConfig | None = None
 
     @property
     def modalities(self) -> tuple[ModalityName, ...]:
@@ -259,6 +261,11 @@ class Config(Section):
         """The towers it needs: those of its streams, and text's if there are queries of words."""
         worded = any(query.texts for query in self.queries)
         return (*self.modalities, "text") if worded else self.modalities
+
+    @property
+    def state_path(self) -> Path | None:
+        """Where its state is kept; None if it keeps none."""
+        return state_path(self.state, self.history)
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:

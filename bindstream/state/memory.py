@@ -1,0 +1,133 @@
+"""A watch's memory: what it announces is kept first, and it begins where the last one ended."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Sequence
+
+from bindstream.budget.rejected import Judged
+from bindstream.errors import StateError
+from bindstream.records import Alert
+from bindstream.state.kept import KeptAlert
+from bindstream.state.store import State
+from bindstream.watch import Watch
+
+NOTED_NS = 1_000_000_000
+"""How often it is noted how far open events have come."""
+WAITING_MOST = 1000
+"""Announcements that wait while the disk is full; the oldest of more are not kept."""
+JUDGED_MOST = 256
+"""The latest verdicts that count for one query."""
+
+
+class Memory:
+    """What one watch remembers; without a `state` nothing.
+
+    No method raises while the disk is full or the file in use: `trouble` says it, "" when all is
+    well, and what could not be written is written later.
+    """
+
+    def __init__(self, state: State | None) -> None:
+        self._state = state
+        self._waiting: deque[KeptAlert] = deque(maxlen=WAITING_MOST)
+        self._lost = 0
+        self._noted_ns = 0
+        self.trouble = ""
+
+    def begin(self, watch: Watch) -> list[Alert]:
+        """Gives a watch, after its queries were put, the past: verdicts, cooldowns, open events.
+
+        Returns:
+            Ends of events that it does not watch for any more.
+        """
+        if self._state is None:
+            return []
+        try:
+            ended = [a for event in self._state.open() for a in watch.carry_on(event)]
+        except StateError as error:
+            self.trouble = str(error)
+            return []
+        self.keep(watch, ended)
+        for query in watch.queries:
+            self.judge(watch, query.config.id)
+        self._rest(watch)
+        return ended
+
+    def recall(self, watch: Watch, query_id: str) -> None:
+        """Gives a watch what it is to know of a query that was put while it runs."""
+        if self._state is not None:
+            self.judge(watch, query_id)
+            self._rest(watch, query_id)
+
+    def judge(self, watch: Watch, query_id: str) -> None:
+        """Lets a watch know what users said of a query's alerts by now.
+
+        Verdicts on what was watched for under the same id by another model or other words do not
+        count.
+        """
+        query = next((q for q in watch.queries if q.config.id == query_id), None)
+        if self._state is None or query is None:
+            return
+        try:
+            kept = self._state.alerts(query=query_id, judged=True, most=JUDGED_MOST)
+        except StateError as error:
+            self.trouble = str(error)
+            return
+        text = query.config.shown[0]
+        by_stream: dict[str, list[KeptAlert]] = defaultdict(list)
+        for each in kept:
+            if each.alert.text == text and each.alert.model == query.model:
+                by_stream[each.alert.stream].append(each)
+        watch.judge(query_id, {stream: _judged(some) for stream, some in by_stream.items()})
+
+    def _rest(self, watch: Watch, query_id: str | None = None) -> None:
+        assert self._state is not None
+        try:
+            for alert in self._state.last_ended():
+                if query_id in (None, alert.query):
+                    watch.rest_after(alert)
+        except StateError as error:
+            self.trouble = str(error)
+
+    def keep(self, watch: Watch, alerts: Sequence[Alert]) -> None:
+        """Writes announcements; for before anybody is told of them."""
+        if self._state is None or not alerts:
+            return
+        for alert in alerts:
+            self._lost += len(self._waiting) == WAITING_MOST
+            self._waiting.append(KeptAlert(alert, *(watch.peak(alert) or ())))
+        self._write(watch)
+
+    def due(self, watch: Watch, now_ns: int) -> None:
+        """Notes how far open events have come, about once a second; writes what had to wait."""
+        if self._state is None or 0 <= now_ns - self._noted_ns < NOTED_NS:
+            return
+        self._noted_ns = now_ns
+        self._write(watch)
+
+    def _write(self, watch: Watch) -> None:
+        assert self._state is not None
+        try:
+            if self._waiting:
+                self._state.keep_alerts(list(self._waiting))
+                self._waiting.clear()
+            if events := watch.open():
+                self._state.note(events)
+            self.trouble = f"{self._lost} announcements could not be kept" if self._lost else ""
+        except StateError as error:
+            self.trouble = f"{error} Alerts are announced all the same; {len(self._waiting)} wait."
+
+    def close(self) -> None:
+        if self._state is not None:
+            self._state.close()
+
+
+def _judged(kept: Sequence[KeptAlert]) -> Judged:
+    return Judged(
+        confirmed=tuple(
+            (k.alert.start_ns, k.alert.end_ns) for k in kept if k.verdict == "confirmed"
+        ),
+        rejected=tuple(
+            found for k in kept if k.verdict == "rejected" and (found := k.rejected) is not None
+        ),
+    )

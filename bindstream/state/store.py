@@ -1,0 +1,298 @@
+"""The file of a watch's state: SQLite, so that what was written stays written, come what may."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from pydantic import ValidationError
+
+from bindstream.config import QueryConfig
+from bindstream.errors import StateError
+from bindstream.lock import Lock
+from bindstream.records import Alert
+from bindstream.rules import Open
+from bindstream.state.kept import KeptAlert, KeptQuery, Verdict
+
+FORMAT = 1  # of the file; raised when older versions could not read it
+ALERTS_MOST = 100_000
+"""Alerts kept that nobody said anything of, the latest ones: about 200 MB."""
+BUSY_S = 2.0
+"""How long to wait while another process of the same run writes."""
+_TABLES = """
+CREATE TABLE query (
+    id TEXT PRIMARY KEY, config TEXT, taught TEXT, filed TEXT NOT NULL,
+    paused INTEGER NOT NULL, removed INTEGER NOT NULL
+);
+CREATE TABLE alert (
+    id TEXT PRIMARY KEY, query TEXT NOT NULL, stream TEXT NOT NULL, state TEXT NOT NULL,
+    start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL, record TEXT NOT NULL,
+    vector BLOB, usual REAL NOT NULL DEFAULT 0,
+    verdict TEXT NOT NULL DEFAULT '', judged_ns INTEGER NOT NULL DEFAULT 0,
+    note TEXT NOT NULL DEFAULT '',
+    open TEXT, share REAL
+);
+CREATE INDEX alert_start ON alert (start_ns);
+CREATE INDEX alert_query ON alert (query, stream, end_ns);
+CREATE INDEX alert_open ON alert (state) WHERE state = 'started';
+"""
+_KEEP = """
+INSERT INTO alert (id, query, stream, state, start_ns, end_ns, record, vector, usual)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, end_ns = excluded.end_ns,
+    record = excluded.record, vector = coalesce(excluded.vector, vector),
+    usual = iif(excluded.vector IS NULL, usual, excluded.usual)
+"""
+_ALERT = "SELECT record, vector, usual, verdict, judged_ns, note FROM alert"
+
+
+class State:
+    """One file, made as needed. Every method blocks for the disk and raises StateError.
+
+    Args:
+        alone: refuse to share it with another run. Processes of the same run do not ask for that.
+
+    Raises:
+        StateError: it is damaged, cannot be read or written, or belongs to another run.
+    """
+
+    def __init__(self, path: Path, *, alone: bool = False) -> None:
+        self.path = path
+        self._guard = threading.RLock()
+        with contextlib.suppress(OSError):  # which the lock or SQLite will say
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock: Lock | None = None
+        if alone:
+            fix = "Stop that one, or give this run a state of its own: state: {path: ...}."
+            lock = path.with_name(path.name + ".lock")
+            self._lock = Lock(lock, f"state {path}", fix, StateError)
+        try:
+            with self._said():
+                self._db = sqlite3.connect(
+                    path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+                )
+                self._open()
+        except StateError:
+            self._release()
+            raise
+
+    def _open(self) -> None:
+        if self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise sqlite3.DatabaseError("its pages do not fit together")
+        (found,) = self._db.execute("PRAGMA user_version").fetchone()
+        if found > FORMAT:
+            raise StateError(
+                f"it is of a later version ({found}) than this program reads ({FORMAT}).",
+                where=f"state {self.path}",
+                fix="Update bindstream, or name another file.",
+            )
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        with self._transaction():
+            if not found:
+                for statement in _TABLES.split(";"):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version = {FORMAT}")
+            self._db.execute(
+                "DELETE FROM alert WHERE verdict = '' AND state = 'ended' AND start_ns < (SELECT "
+                "start_ns FROM alert ORDER BY start_ns DESC LIMIT 1 OFFSET ?)",
+                (ALERTS_MOST,),
+            )
+
+    def close(self) -> None:
+        with self._guard:
+            self._db.close()
+            self._release()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+
+    @contextlib.contextmanager
+    def _said(self) -> Iterator[None]:
+        """What SQLite says, with the file and the way out."""
+        try:
+            with self._guard:
+                yield
+        except sqlite3.Error as error:
+            what, fix = str(error), "Make room, or choose a place that you may write to."
+            if "locked" in what:
+                fix = "Another program holds it: end that one."
+            elif not isinstance(error, sqlite3.OperationalError):
+                fix = "It is damaged: move it away, and a new one is made."
+            raise StateError(f"{what}.", where=f"state {self.path}", fix=fix) from None
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of it or nothing."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):  # a full disk has rolled back already
+                self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def queries(self) -> list[KeptQuery]:
+        """What was said of queries, oldest first; what no version can read is left out."""
+        with self._said():
+            rows = self._db.execute(
+                "SELECT id, config, taught, filed, paused, removed FROM query ORDER BY rowid"
+            ).fetchall()
+        found = []
+        for name, config, taught, filed, paused, removed in rows:
+            with contextlib.suppress(ValidationError):
+                found.append(
+                    KeptQuery(
+                        id=name,
+                        config=None if config is None else QueryConfig.model_validate_json(config),
+                        taught=None if taught is None else json.loads(taught),
+                        filed=filed,
+                        paused=bool(paused),
+                        removed=bool(removed),
+                    )
+                )
+        return found
+
+    def keep_query(self, kept: KeptQuery) -> None:
+        """On disk when this returns, in place of what was said of that query before."""
+        config = kept.config.model_dump_json(exclude_defaults=True) if kept.config else None
+        taught = None if kept.taught is None else json.dumps(kept.taught)
+        with self._said(), self._transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO query VALUES (?, ?, ?, ?, ?, ?)",
+                (kept.id, config, taught, kept.filed, kept.paused, kept.removed),
+            )
+
+    def forget_query(self, query_id: str) -> None:
+        with self._said(), self._transaction():
+            self._db.execute("DELETE FROM query WHERE id = ?", (query_id,))
+
+    def keep_alerts(self, kept: Sequence[KeptAlert]) -> None:
+        """On disk when this returns; verdicts that are there stay."""
+        rows = [
+            (
+                each.alert.id,
+                each.alert.query,
+                each.alert.stream,
+                each.alert.state,
+                each.alert.start_ns,
+                each.alert.end_ns,
+                msgspec.json.encode(each.alert).decode(),
+                None if each.vector is None else each.vector.astype("<f2").tobytes(),
+                each.usual,
+            )
+            for each in kept
+        ]
+        with self._said(), self._transaction():
+            self._db.executemany(_KEEP, rows)
+
+    def note(self, events: Sequence[Open]) -> None:
+        """How far open events have come: safe from `kill -9` at once, from a power cut soon."""
+        rows = [
+            (msgspec.json.encode(each.alert).decode(), each.share, each.alert.id) for each in events
+        ]
+        with self._said():
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            try:
+                with self._transaction():
+                    self._db.executemany(
+                        "UPDATE alert SET open = ?, share = ? WHERE id = ? AND state = 'started'",
+                        rows,
+                    )
+            finally:
+                self._db.execute("PRAGMA synchronous = FULL")
+
+    def open(self) -> list[Open]:
+        """Events that were announced and did not end, as far as they were noted."""
+        with self._said():
+            rows = self._db.execute(
+                "SELECT coalesce(open, record), coalesce(share, 0) FROM alert "
+                "WHERE state = 'started' ORDER BY start_ns"
+            ).fetchall()
+        return [Open(msgspec.json.decode(record, type=Alert), share) for record, share in rows]
+
+    def last_ended(self) -> list[Alert]:
+        """The last event of every query on every stream that had one."""
+        with self._said():
+            rows = self._db.execute(
+                "SELECT record, max(end_ns) FROM alert WHERE state = 'ended' GROUP BY query, stream"
+            ).fetchall()
+        return [msgspec.json.decode(record, type=Alert) for record, _ in rows]
+
+    def alerts(
+        self,
+        *,
+        since_ns: int | None = None,
+        query: str | None = None,
+        stream: str | None = None,
+        judged: bool = False,
+        most: int = 1000,
+    ) -> list[KeptAlert]:
+        """The latest `most` alerts that began at `since_ns` or later, newest first.
+
+        Args:
+            judged: only those of which somebody said something.
+        """
+        asked = {"start_ns >= ?": since_ns, "query = ?": query, "stream = ?": stream}
+        wanted = {what: value for what, value in asked.items() if value is not None}
+        where = [*wanted, *(["verdict != ''"] if judged else [])]
+        conditions = f" WHERE {' AND '.join(where)}" if where else ""
+        with self._said():
+            rows = self._db.execute(
+                f"{_ALERT}{conditions} ORDER BY start_ns DESC, rowid DESC LIMIT ?",
+                (*wanted.values(), most),
+            ).fetchall()
+        return [_alert(row) for row in rows]
+
+    def find(self, name: str) -> KeptAlert:
+        """The alert of an id, of the only id that begins so, or the `last` one.
+
+        Raises:
+            StateError: there is none, or there are several.
+        """
+        if name == "last":
+            found = self.alerts(most=1)
+        else:
+            with self._said():
+                rows = self._db.execute(
+                    f"{_ALERT} WHERE substr(id, 1, ?) = ? ORDER BY id != ?, start_ns DESC LIMIT 3",
+                    (len(name), name, name),
+                ).fetchall()
+            found = [_alert(row) for row in rows]
+        exact = [each for each in found if each.alert.id == name]
+        if len(exact or found) != 1:
+            several = ", ".join(each.alert.id for each in found)
+            raise StateError(
+                f"several alerts begin with {name!r}: {several}."
+                if found
+                else f"there is no alert {name!r}.",
+                where=f"state {self.path}",
+                fix="`bindstream alerts` lists them.",
+            )
+        return (exact or found)[0]
+
+    def judge(self, name: str, verdict: Verdict, note: str, now_ns: int) -> KeptAlert:
+        """Keeps what was said of an alert (see `find`), in place of what was said before."""
+        found = self.find(name)
+        with self._said(), self._transaction():
+            self._db.execute(
+                "UPDATE alert SET verdict = ?, judged_ns = ?, note = ? WHERE id = ?",
+                (verdict, now_ns, note, found.alert.id),
+            )
+        return self.find(found.alert.id)
+
+
+def _alert(row: tuple[Any, ...]) -> KeptAlert:
+    record, vector, *said = row
+    alert = msgspec.json.decode(record, type=Alert)
+    unit = None if vector is None else np.frombuffer(vector, "<f2").astype(np.float32)
+    return KeptAlert(alert, unit, *said)
