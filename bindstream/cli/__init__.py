@@ -15,6 +15,7 @@ from bindstream.errors import BindstreamError, ConfigError
 _GROUPS = (
     "run",
     "watching",
+    "explain",
     "query",
     "search",
     "backtest",

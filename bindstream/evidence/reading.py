@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -39,12 +42,21 @@ def read_evidence(folder: Path) -> Evidence:
     """
     try:
         content = (folder / ALERT_FILE).read_bytes()
-        return Evidence(folder, msgspec.json.decode(content, type=Told))
+        return Evidence(folder, msgspec.convert(_numbers(msgspec.json.decode(content)), Told))
     except OSError as error:
         why = f"there is no evidence: {error.strerror or error}."
     except (msgspec.MsgspecError, ValueError) as error:
         why = f"its {ALERT_FILE} cannot be read: {error}."
     raise DataError(why, where=str(folder), fix="Is it the folder that the alert names?")
+
+
+def _numbers(said: Any) -> Any:
+    """The same with NaN where JSON, which knows none, has null."""
+    if isinstance(said, dict):
+        return {key: _numbers(value) for key, value in said.items()}
+    if isinstance(said, list):
+        return [_numbers(value) for value in said]
+    return math.nan if said is None else said
 
 
 def find_evidence(root: Path, alert_id: str) -> Evidence:
@@ -62,7 +74,7 @@ def find_evidence(root: Path, alert_id: str) -> Evidence:
     every = sorted(folders(root), key=_written)
     if alert_id == "last" and every:
         return read_evidence(every[-1])
-    known = [read_evidence(folder) for folder in every]
+    known = list(_readable(every))
     found = [one for one in known if one.told.alert.id.startswith(alert_id)]
     if len(found) == 1:
         return found[0]
@@ -75,6 +87,12 @@ def find_evidence(root: Path, alert_id: str) -> Evidence:
         else "Put `evidence: {}` into the "
         "configuration; what sensors gave is kept from the next run on.",
     )
+
+
+def _readable(every: Iterable[Path]) -> Iterator[Evidence]:
+    for folder in every:
+        with contextlib.suppress(DataError):  # one that is damaged hides no other
+            yield read_evidence(folder)
 
 
 def folders(root: Path) -> Iterator[Path]:

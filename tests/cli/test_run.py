@@ -179,6 +179,17 @@ def test_status_accounts_for_every_window(bindstream: Command, running: Path) ->
     assert "wrist" in bindstream("status", "-c", running).out
 
 
+def test_a_stream_explains_itself_while_it_runs(bindstream: Command, running: Path) -> None:
+    bindstream("listen", "emb.", "--count", 1, "-c", running)
+    said = json.loads(bindstream("explain", "wrist", "--once", "--json", "-c", running).out)
+    assert (said["stream"], said["modality"]) == ("wrist", "imu")
+    assert [query["query"] for query in said["queries"]] == ["dog"]
+    assert "wrist (imu)" in bindstream("explain", "wrist", "--once", "-c", running).out
+    unknown = bindstream("explain", "attic", "-c", running)
+    assert unknown.code == 1
+    assert "There are: wrist" in unknown.err
+
+
 @pytest.mark.parametrize(
     ("send", "number"), [(os.kill, signal.SIGTERM), (os.killpg, signal.SIGINT)], ids=["TERM", "^C"]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -47,6 +48,16 @@ def test_a_damaged_folder_is_named(tmp_path: Path) -> None:
         read_evidence(folder)
     with pytest.raises(DataError, match="there is no evidence"):
         read_evidence(tmp_path)
+    other = made(tmp_path, 9, "cat")
+    assert find_evidence(tmp_path, "cat").folder == other
+
+
+def test_numbers_that_json_does_not_know_are_none_again(tmp_path: Path) -> None:
+    unknown = alert("audio", 0, 2, scores=(4.0, math.nan, math.inf), peak_cosine=math.nan)
+    save(tmp_path, tmp_path / "dog" / "x", Told(unknown, 1, 2, 1.0, ()), {})
+    back = read_evidence(tmp_path / "dog" / "x").told.alert
+    assert back.scores[0] == 4
+    assert all(map(math.isnan, (*back.scores[1:], back.peak_cosine)))
 
 
 def test_what_is_too_much_goes_the_oldest_first_and_never_the_newest(tmp_path: Path) -> None:

@@ -1,0 +1,132 @@
+"""bindstream explain: why an alert came, and what a stream hears, sees or feels now."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from bindstream.cli.app import app, out
+from bindstream.cli.bus_options import (
+    AddressOption,
+    ClientOption,
+    ConfigOption,
+    KeysOption,
+    reach,
+)
+from bindstream.cli.explain_report import alert_picture, now_picture, plain
+from bindstream.keys import OWN_CLIENT
+
+if TYPE_CHECKING:
+    from bindstream.evidence import Evidence
+
+AGAIN_S = 0.5
+"""How often a live view asks: windows come once a second or less."""
+_HELP = """Say what a stream shows now, or why an alert came.
+
+Of a STREAM of a running pipeline: what it hears, sees or feels in the words that the model and the
+queries have, how every query stands against its cut, and its last alerts; until Ctrl-C, or --once.
+
+Of an ALERT (its id, a beginning of it that no other has, or "last"): its scores, what it was nearly
+mistaken for, and the files of its evidence, which lie on the stream's host. Evidence is kept where
+the configuration has a section `evidence: {}`.
+
+Examples:
+
+  bindstream explain kitchen
+
+  bindstream explain kitchen --once --json | jq '.shows[0]'
+
+  bindstream explain last -c home.yaml
+
+  bindstream explain glass-breaking/kitchen/1795315353000000000 --evidence /data/evidence
+"""
+
+
+@app.command(help=_HELP)
+def explain(
+    name: Annotated[str, typer.Argument(metavar="STREAM|ALERT", help="See above.")],
+    once: Annotated[bool, typer.Option("--once", help="Say it once, do not follow.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON; of a stream one object a window.")
+    ] = False,
+    evidence: Annotated[
+        Path | None, typer.Option("--evidence", metavar="FOLDER", help="Else the configuration's.")
+    ] = None,
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    keys: KeysOption = None,
+    client: ClientOption = OWN_CLIENT,
+) -> None:
+    if name == "last" or "/" in name:
+        _explain_alert(name, _evidence_in(config, evidence), as_json)
+        return
+    from bindstream.control import ask
+
+    to = reach(config, keys, client)
+
+    def now() -> dict[str, Any]:
+        request = {"op": "explain", "stream": name}
+        return ask(address or to.control, request, timeout_s=10, keys=to.keys)
+
+    if as_json:
+        _print_windows(now, once)
+    elif once:
+        out.print(_picture(name, now()))
+    else:
+        with Live(_picture(name, now()), console=out, auto_refresh=False) as live:
+            while True:
+                time.sleep(AGAIN_S)
+                live.update(_picture(name, now()), refresh=True)
+
+
+def _picture(name: str, said: dict[str, Any]) -> RenderableType:
+    if not said:
+        return Text(f"{name}: no window of it so far", style="dim")
+    return now_picture(said, time.time_ns())
+
+
+def _print_windows(now: Any, once: bool) -> None:
+    """A line a window, each once; with `once` the newest, as soon as there is one."""
+    last_ns = 0
+    while True:
+        said = now()
+        if said and said["start_ns"] != last_ns:
+            last_ns = said["start_ns"]
+            typer.echo(json.dumps(plain(said), ensure_ascii=False, indent=2 if once else None))
+            if once:
+                return
+        time.sleep(AGAIN_S)
+
+
+def _evidence_in(config: Path | None, folder: Path | None) -> Path:
+    """The folder of evidence: as given, as the configuration says, or ./evidence."""
+    from bindstream.config import EvidenceConfig, load_config
+
+    if folder is not None:
+        return folder
+    kept = load_config(config).evidence if config is not None else None
+    return (kept or EvidenceConfig()).path
+
+
+def _explain_alert(name: str, root: Path, as_json: bool) -> None:
+    from bindstream.evidence import find_evidence
+
+    found = find_evidence(root, name)
+    if as_json:
+        typer.echo(json.dumps(plain(_as_data(found)), ensure_ascii=False, indent=2))
+    else:
+        out.print(alert_picture(found.told.alert, found))
+
+
+def _as_data(found: Evidence) -> dict[str, Any]:
+    import msgspec
+
+    told: dict[str, Any] = msgspec.to_builtins(found.told)
+    return {**told, "folder": str(found.folder), "files": [str(path) for path in found.files]}

@@ -1,0 +1,189 @@
+"""bindstream explain: an alert from its evidence, a stream from what a watch says of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bindstream.cli.explain_report import alert_picture, bar, bar_with_cut, now_picture, sparkline
+from bindstream.control import ControlServer, Request
+from bindstream.errors import ConfigError
+from bindstream.evidence import folder_of
+from bindstream.evidence.saving import Told, save
+from bindstream.records import Alert, Part
+from tests.cli.conftest import Command
+from tests.evidence.readings import BEGIN_NS, S, alert
+from tests.test_explaining import barked, dog, watching
+from tests.test_watch import window
+
+DOG = alert(
+    "audio",
+    0,
+    6,
+    "ended",
+    text="a dog",
+    nearest=(("a wolf", 0.21), ("rain [bold]", 0.1)),
+    shows=(("a dog", 0.61), ("a wolf", 0.3)),
+    scores=(4.0, 9.0, math.nan, 2.5),
+    promise="at most 0.2 an hour",
+)
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    for at_s, query in ((0, "dog"), (60, "cat")):
+        start_ns = BEGIN_NS + at_s * S
+        one = dataclasses.replace(
+            DOG, id=f"{query}/s1/{start_ns}", query=query, start_ns=start_ns, end_ns=start_ns + S
+        )
+        told = Told(one, start_ns - S, start_ns + 2 * S, 1.0, (), "late")
+        save(tmp_path, folder_of(tmp_path, query, "s1", start_ns), told, {"sound.wav": b""})
+    return tmp_path
+
+
+def test_an_alert_is_explained_by_its_evidence(bindstream: Command, kept: Path) -> None:
+    said = bindstream("explain", f"dog/s1/{BEGIN_NS}", "--evidence", kept)
+    assert (said.code, said.err) == (0, "")
+    for part in (
+        "▄█ ▃",
+        "starts at 3.5, ends below 2.0",
+        "a dog 61%, a wolf 30%",
+        "a wolf (0.210), rain [bold] (0.100); the query itself 0.300",
+        "at most 0.2 an hour",
+        "note      late",
+        f"{folder_of(kept, 'dog', 's1', BEGIN_NS)}/sound.wav",
+    ):
+        assert part in said.out
+    assert bindstream("explain", "last", "--evidence", kept).out.count("cat/s1/") == 1
+
+
+def test_an_alert_is_json_for_scripts(bindstream: Command, kept: Path) -> None:
+    said = json.loads(bindstream("explain", "dog/", "--evidence", kept, "--json").out)
+    assert said["alert"]["scores"] == [4.0, 9.0, None, 2.5]
+    assert said["folder"] == str(folder_of(kept, "dog", "s1", BEGIN_NS))
+    assert said["files"][-1].endswith("sound.wav")
+
+
+def test_the_folder_is_that_of_the_configuration(bindstream: Command, kept: Path) -> None:
+    config = kept / "c.yaml"
+    config.write_text(
+        "streams:\n  - {name: s1, modality: audio, source: {kind: scene, length_s: 5}}\n"
+        "evidence: {path: .}\n"
+    )
+    assert "cat/s1/" in bindstream("explain", "last", "-c", config).out
+
+
+def test_what_is_not_kept_is_said_with_what_is(bindstream: Command, kept: Path) -> None:
+    gone = bindstream("explain", "bird/s1/1", "--evidence", kept)
+    assert gone.code == 1
+    assert "no alerts kept there are named 'bird/s1/1'" in gone.err
+    assert f"cat/s1/{BEGIN_NS + 60 * S}" in gone.err
+
+
+@pytest.fixture
+def control() -> Iterator[str]:
+    """The control of a watch of one stream on which a dog barks now."""
+    watch, explainer = watching(dog(), dog(id="quiet", text="quiet", on=90, off=80))
+    alerts = barked(watch)
+    newest = dataclasses.replace(window(60, 3.0), readings={"max_c": 81.5})
+    scores, more = watch.push(newest)
+
+    def answer(request: Request) -> Request:
+        assert request["op"] == "explain"
+        if request["stream"] == "new":
+            return {}
+        if request["stream"] != "mic":
+            raise ConfigError("there is no stream 'attic'.", fix="There are: mic.")
+        return asdict(explainer.now(newest, scores, [*alerts, *more]))
+
+    server = ControlServer("tcp://127.0.0.1:0", answer)
+    yield server.address
+    server.close()
+
+
+def test_a_stream_is_explained_now(bindstream: Command, control: str) -> None:
+    said = bindstream("explain", "mic", "--once", "--address", control)
+    assert (said.code, said.err) == (0, "")
+    lines = said.out.splitlines()
+    assert "mic (audio)" in lines[0]
+    assert "max 81.5 °C" in lines[0]
+    for name in ("a dog", "an empty room", "quiet"):
+        assert any(name in line for line in lines)
+    standing = next(line for line in lines if line.strip().startswith("dog "))
+    assert "█" in standing
+    assert "┃" in standing
+    assert any("ended after" in line for line in lines)
+
+
+def test_a_stream_is_json_for_scripts(bindstream: Command, control: str) -> None:
+    said = json.loads(bindstream("explain", "mic", "--once", "--json", "--address", control).out)
+    assert said["shows"][0]["text"] in ("a dog", "quiet")
+    assert {query["query"] for query in said["queries"]} == {"dog", "quiet"}
+    assert said["readings"] == {"max_c": 81.5}
+    assert said["alerts"][0]["state"] == "started"
+
+
+def test_a_stream_that_is_not_there_or_said_nothing_is_said(
+    bindstream: Command, control: str
+) -> None:
+    unknown = bindstream("explain", "attic", "--once", "--address", control)
+    assert unknown.code == 1
+    assert "there is no stream 'attic'. There are: mic." in unknown.err
+    assert "new: no window of it so far" in (
+        bindstream("explain", "new", "--once", "--address", control).out
+    )
+
+
+def drawn(picture: object) -> str:
+    out = io.StringIO()
+    Console(file=out, width=160).print(picture)
+    return out.getvalue()
+
+
+def test_a_stream_that_is_being_learned_and_knows_no_words_is_shown() -> None:
+    watch, explainer = watching(dog())
+    scores, _ = watch.push(window(0))
+    said = asdict(explainer.now(window(0), scores, []))
+    assert "learning" in drawn(now_picture(said, 0))
+    nothing = {**said, "shows": [], "queries": []}
+    shown = drawn(now_picture(nothing, 0))
+    assert "no words for it" in shown
+    assert "no query watches it" in shown
+    assert "no alerts" in shown
+
+
+def test_an_alert_of_a_rule_names_its_parts_and_one_without_evidence_says_so() -> None:
+    part = Part("glass", "mic", "audio", BEGIN_NS, BEGIN_NS + S, 4.5)
+    rule: Alert = dataclasses.replace(DOG, measure="log_odds", parts=(part,), nearest=(), shows=())
+    shown = drawn(alert_picture(rule, None))
+    assert "glass on mic at" in shown
+    assert "evidence 4.5" in shown
+    assert "no evidence of it is kept" in shown
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(0.0, ""), (0.5, "█" * 12), (2.0, "█" * 24), (1 / 192, "▏")]
+)
+def test_bars_are_as_long_as_shares(share: float, said: str) -> None:
+    assert bar(share) == said
+
+
+def test_a_bar_reaches_its_cut_where_the_value_does() -> None:
+    assert bar_with_cut(0, 3, 9) == "······┃··"
+    assert bar_with_cut(2.9, 3, 9) == "██████┃··"
+    assert bar_with_cut(100, 3, 9) == "██████┃█»"
+    assert bar_with_cut(-5, 3, 9) == "······┃··"
+
+
+def test_scores_from_the_cut_on_are_red() -> None:
+    text = sparkline((1.0, 4.0, 8.0, math.inf), 4.0)
+    assert text.plain == "▂▅█ "
+    assert [text.plain[span.start] for span in text.spans if span.style == "red"] == ["▅", "█"]
