@@ -12,8 +12,6 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from bindstream.sinks.terminal import clock, line, reading
-
 if TYPE_CHECKING:
     from bindstream.evidence import Evidence
     from bindstream.records import Alert
@@ -26,6 +24,8 @@ _SPARKS = "▁▂▃▄▅▆▇█"
 
 def now_picture(said: dict[str, Any], now_ns: int) -> RenderableType:
     """What a stream shows now, as control says it."""
+    from bindstream.sinks.terminal import clock, line, reading
+
     age_s = (now_ns - said["end_ns"]) / 1e9
     head = Text.assemble((said["stream"], "bold"), f" ({said['modality']})  ")
     head.append(f"{clock(said['start_ns'])} to {clock(said['end_ns'])}")
@@ -110,6 +110,8 @@ def alert_picture(alert: Alert, evidence: Evidence | None) -> RenderableType:
     """One alert: its scores, what it was nearly mistaken for, and its files."""
     scores = Text.assemble(("scores", "bold"), "    ", sparkline(alert.scores, alert.on))
     scores.append(f"  starts at {alert.on:.1f}, ends below {alert.off:.1f}", style="dim")
+    from bindstream.sinks.terminal import clock, line
+
     begun = datetime.fromtimestamp(alert.start_ns / 1e9)
     lines: list[RenderableType] = [line(alert), _named("alert", alert.id)]
     lines += [_named("began", f"{begun:%Y-%m-%d %H:%M:%S}"), scores]
