@@ -18,6 +18,7 @@ from bindstream.queries import check_heard, narrowed, taught_of
 from bindstream.teaching.taught import Taught
 from nodes.encoding import QueryEncoder
 from nodes.match import MatchHealth
+from nodes.rule_desk import RuleDesk
 from nodes.watched import Watched
 
 TOLD_S = 10.0
@@ -45,6 +46,7 @@ class QueryDesk:
         self._config, self._encoder, self._match = config, encoder, match
         self._lock, self._warn = lock, warn
         self._queries: dict[str, Query] = {}
+        self.rules = RuleDesk(config, match, lock, lambda: list(self._queries))
 
     def encode(self, queries: Sequence[QueryConfig]) -> None:
         """Takes in the configured queries. Blocks while they are encoded.
@@ -66,7 +68,13 @@ class QueryDesk:
         encoder, queries = self._encoder, list(self._queries.values())
         history = self._config.history.path.absolute() if self._config.history else None
         begun = self._match.handle.begin.remote(
-            encoder.background or {}, encoder.phrases or {}, queries, encoder.model, history
+            encoder.background or {},
+            encoder.phrases or {},
+            queries,
+            encoder.model,
+            history,
+            self.rules.rules,
+            {stream.name: stream.modality for stream in self._config.streams},
         )
         ray.get(begun, timeout=BEGIN_S)
 
@@ -75,7 +83,7 @@ class QueryDesk:
         return [query.config.model_dump(mode="json") for query in self._queries.values()]
 
     def answer(self, request: Request) -> Answer:
-        """Answers query.list, query.add and query.remove.
+        """Answers query.list, query.add, query.remove, and what is asked about rules.
 
         Raises:
             ConfigError: there is no such operation, or it cannot be done.
@@ -89,11 +97,12 @@ class QueryDesk:
                 return self._remove(str(request.get("id")))
             case "explain":
                 return self._explain(str(request.get("stream")))
-            case op:
-                raise ConfigError(f"there is no operation {op!r}.")
+            case _:
+                return self.rules.answer(request)
 
     def _add(self, request: Request) -> Answer:
         config, taught = self._checked(request)
+        self.rules.check_free(config.id)
         there = self._queries.get(config.id)
         if there is not None and not request.get("replace"):
             raise ConfigError(
@@ -142,6 +151,7 @@ class QueryDesk:
             if query_id not in self._queries:
                 known = ", ".join(self._queries) or "none"
                 raise ConfigError(f"there is no query {query_id!r}.", fix=f"There are: {known}.")
+            self.rules.check_unused(query_id)
             del self._queries[query_id]
             ray.get(self._match.handle.remove.remote(query_id), timeout=TOLD_S)
         return {"id": query_id}

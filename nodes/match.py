@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bindstream.bus import Publisher, Subscriber
 from bindstream.config import SinkConfig
+from bindstream.config.rule import AnyRule
 from bindstream.explaining import Explainer, Explanation
 from bindstream.keys import client_keys
 from bindstream.latency import Latency
@@ -34,7 +35,8 @@ SHOWN_MOST = 500
 
 @dataclass(frozen=True)
 class Armed:
-    """A query on a stream: the z that starts an alert now, and what is promised of it."""
+    """A query on a stream: the z that starts an alert now, and what is promised of it. Of a rule
+    over queries: the evidence that does (`stream` is "")."""
 
     query: str
     stream: str
@@ -54,6 +56,8 @@ class MatchHealth:
     refused: int
     warming: list[tuple[str, str]]
     armed: list[Armed]
+    rules: list[Armed]
+    doubts: list[str]
     latency: dict[str, dict[str, float]]
     scores: list[Score]
     beat_s: float
@@ -97,15 +101,20 @@ class MatchNode:
         queries: Sequence[Query],
         model: str,
         history: Path | None,
+        rules: Sequence[AnyRule],
+        streams: Mapping[str, ModalityName],
     ) -> None:
         """Start watching; once a process.
 
         Args:
             phrases: the words of `background`.
             model: fingerprint, of which vectors were kept in `history`.
+            streams: all of the configuration.
         """
         with self._lock:
-            self._watch = Watch(background)
+            self._watch = Watch(background, streams)
+            for rule in rules:
+                self._watch.rules.put(rule)
             self._explainer = Explainer(self._watch, background, phrases, self._evidence)
             if history is not None:
                 self._error = "; ".join(recall(self._watch, history, model, self._clock.now_ns()))
@@ -136,6 +145,17 @@ class MatchNode:
                 self._announce(self._watch.remove(query_id))
                 self._scores.clear()
 
+    def put_rule(self, rule: AnyRule) -> None:
+        """Add or replace a rule; takes effect with the next window."""
+        with self._lock:
+            if self._watch is not None:
+                self._announce(self._watch.rules.put(rule))
+
+    def remove_rule(self, rule_id: str) -> None:
+        with self._lock:
+            if self._watch is not None:
+                self._announce(self._watch.rules.remove(rule_id))
+
     def explain(self, stream: str) -> Explanation | None:
         """What a stream shows now, and how its queries stand; None before its first window."""
         with self._lock:
@@ -156,6 +176,8 @@ class MatchNode:
                 refused=self._subscriber.refused + (watch.refused if watch else 0),
                 warming=watch.warming()[:SHOWN_MOST] if watch else [],
                 armed=_armed(watch) if watch else [],
+                rules=_armed_rules(watch) if watch else [],
+                doubts=watch.rules.doubts() if watch else [],
                 latency=self._latency.summary(),
                 scores=_highest(self._scores.values()),
                 beat_s=time.monotonic() - self._beat_s,
@@ -233,3 +255,7 @@ def _highest(scores: Iterable[Sequence[Score]]) -> list[Score]:
 def _armed(watch: Watch) -> list[Armed]:
     found = itertools.islice(watch.levels(), SHOWN_MOST)
     return [Armed(query, stream, level.on, level.promise) for query, stream, level in found]
+
+
+def _armed_rules(watch: Watch) -> list[Armed]:
+    return [Armed(rule, "", level.on, level.promise) for rule, level in watch.rules.levels()]

@@ -77,6 +77,9 @@ def troubles(
             said[embedder.name] = embedder.health.error
     if match is not None and match.health is not None and match.health.error:
         said[match.name] = match.health.error
+    for doubt in match.health.doubts if match is not None and match.health is not None else ():
+        name, _, what = doubt.partition(": ")
+        said[name] = what
     if history is not None and history.failed:
         said["history"] = f"cannot be started: {history.failed}"
     kept = history.health if history is not None else None

@@ -236,6 +236,7 @@ class Supervisor:
                 "match": actor_status(self._match) if self._match else {},
                 "history": actor_status(self._history) if self._history else {},
                 "queries": self._desk.listed() if self._desk else [],
+                "rules": self._desk.rules.listed() if self._desk else [],
                 "warnings": list(self.warnings)[-20:],
             }
 
