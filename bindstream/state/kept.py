@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
@@ -22,14 +22,15 @@ class KeptQuery:
 
     Args:
         config: the query as it was given; None if that of the configuration's file holds.
-        taught: what the file of a taught one held then, as plain data.
+        sent: what came with it, as plain data: `taught`, what the file of a taught one held, and
+            `examples`, the vectors of files that lie elsewhere.
         filed: the entry of the configuration's file at that time (see `entry`), "" if it had none.
         paused, removed: what was asked for.
     """
 
     id: str
     config: QueryConfig | None = None
-    taught: dict[str, Any] | None = None
+    sent: dict[str, Any] = field(default_factory=dict)
     filed: str = ""
     paused: bool = False
     removed: bool = False

@@ -47,7 +47,6 @@ class Memory:
         except StateError as error:
             self.trouble = str(error)
             return []
-        self.keep(watch, ended)
         for query in watch.queries:
             self.judge(watch, query.config.id)
         self._rest(watch)

@@ -12,14 +12,14 @@ from bindstream.state.kept import KeptQuery, entry
 
 @dataclasses.dataclass(frozen=True)
 class Standing:
-    """A query at a start; `taught` is what its file held when it was given, None to read it.
+    """A query at a start; `sent` is what came with it when it was given (see `KeptQuery`).
 
     `is_filed` is whether it is the file's own; one that is not may be left out if it cannot be
     used any more.
     """
 
     config: QueryConfig
-    taught: dict[str, Any] | None = None
+    sent: dict[str, Any] = dataclasses.field(default_factory=dict)
     paused: bool = False
     is_filed: bool = True
 
@@ -59,7 +59,7 @@ def standing(filed: Sequence[QueryConfig], kept: Sequence[KeptQuery]) -> Start:
             notes.append(_passed_over(found, "the configuration has it no longer"))
             outdated.append(found.id)
         elif found.config is not None:
-            queries.append(Standing(found.config, found.taught, found.paused, is_filed=False))
+            queries.append(Standing(found.config, found.sent, found.paused, is_filed=False))
             how = ", paused" if found.paused else ""
             notes.append(f"query {found.id!r} was added while an earlier run was going on{how}")
     return Start(tuple(queries), tuple(notes), tuple(outdated))
@@ -79,7 +79,7 @@ def _as_said(config: QueryConfig, found: KeptQuery, notes: list[str]) -> list[St
         f"query {found.id!r}: what replaced it while an earlier run was going on is watched for, "
         "not its entry in the configuration"
     )
-    return [Standing(found.config, found.taught, found.paused, is_filed=False)]
+    return [Standing(found.config, found.sent, found.paused, is_filed=False)]
 
 
 def _passed_over(found: KeptQuery, why: str) -> str:

@@ -28,7 +28,7 @@ BUSY_S = 2.0
 """How long to wait while another process of the same run writes."""
 _TABLES = """
 CREATE TABLE query (
-    id TEXT PRIMARY KEY, config TEXT, taught TEXT, filed TEXT NOT NULL,
+    id TEXT PRIMARY KEY, config TEXT, sent TEXT NOT NULL, filed TEXT NOT NULL,
     paused INTEGER NOT NULL, removed INTEGER NOT NULL
 );
 CREATE TABLE alert (
@@ -145,16 +145,16 @@ class State:
         """What was said of queries, oldest first; what no version can read is left out."""
         with self._said():
             rows = self._db.execute(
-                "SELECT id, config, taught, filed, paused, removed FROM query ORDER BY rowid"
+                "SELECT id, config, sent, filed, paused, removed FROM query ORDER BY rowid"
             ).fetchall()
         found = []
-        for name, config, taught, filed, paused, removed in rows:
+        for name, config, sent, filed, paused, removed in rows:
             with contextlib.suppress(ValidationError):
                 found.append(
                     KeptQuery(
                         id=name,
                         config=None if config is None else QueryConfig.model_validate_json(config),
-                        taught=None if taught is None else json.loads(taught),
+                        sent=json.loads(sent),
                         filed=filed,
                         paused=bool(paused),
                         removed=bool(removed),
@@ -165,11 +165,10 @@ class State:
     def keep_query(self, kept: KeptQuery) -> None:
         """On disk when this returns, in place of what was said of that query before."""
         config = kept.config.model_dump_json(exclude_defaults=True) if kept.config else None
-        taught = None if kept.taught is None else json.dumps(kept.taught)
         with self._said(), self._transaction():
             self._db.execute(
                 "INSERT OR REPLACE INTO query VALUES (?, ?, ?, ?, ?, ?)",
-                (kept.id, config, taught, kept.filed, kept.paused, kept.removed),
+                (kept.id, config, json.dumps(kept.sent), kept.filed, kept.paused, kept.removed),
             )
 
     def forget_query(self, query_id: str) -> None:

@@ -27,9 +27,12 @@ def test_without_a_past_the_file_holds() -> None:
 
 
 def test_what_was_added_comes_back_as_it_was() -> None:
-    kept = KeptQuery("a-cat", CAT, taught={"level": 1}, paused=True)
+    kept = KeptQuery("a-cat", CAT, sent={"taught": {"level": 1}}, paused=True)
     start = standing([DOG], [kept])
-    assert start.queries == (Standing(DOG), Standing(CAT, {"level": 1}, True, is_filed=False))
+    assert start.queries == (
+        Standing(DOG),
+        Standing(CAT, {"taught": {"level": 1}}, True, is_filed=False),
+    )
     assert "'a-cat' was added" in start.notes[0]
     assert start.notes[0].endswith("paused")
 

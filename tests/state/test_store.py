@@ -39,7 +39,7 @@ def test_what_was_said_of_queries_comes_back_as_it_was(state: State) -> None:
     config = QueryConfig.model_validate({"text": ["a dog", "barking"], "budget": "1/day", "on": 4})
     kept = [
         KeptQuery("a-dog", config),
-        KeptQuery("cat", config, taught={"level": 0.5}, filed="{}", paused=True),
+        KeptQuery("cat", config, sent={"taught": {"level": 0.5}}, filed="{}", paused=True),
         KeptQuery("fire", filed='{"id":"fire"}', removed=True),
     ]
     for each in kept:
