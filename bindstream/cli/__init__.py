@@ -19,6 +19,7 @@ _GROUPS = (
     "query",
     "search",
     "backtest",
+    "calibrate",
     "teach",
     "train",
     "align",

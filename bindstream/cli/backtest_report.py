@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,25 +67,37 @@ def _list(tried: Tried, what: str, events: tuple[Event, ...]) -> None:
 
 
 def _plain(tried: Tried) -> dict[str, Any]:
-    made = tried.promise
     return {
         "stream": tried.stream,
-        "hours": round(tried.series.hours, 3),
-        "cut": made.cut,
-        "promise": {
-            "kept": made.is_kept,
-            "at_most_per_hour": made.sure,
-            "missing_hours": made.missing_hours,
-            "words": str(made),
-        },
+        **promised(tried),
         "events_per_hour": tried.per_hour,
-        "events": [_event(tried, event) for event in tried.found],
-        "near_misses": [_event(tried, event) for event in tried.near],
+        "events": [event_of(tried, event) for event in tried.found],
+        "near_misses": [event_of(tried, event) for event in tried.near],
         "levels": tried.levels.tolist(),
     }
 
 
-def _event(tried: Tried, event: Event) -> dict[str, Any]:
+def promised(tried: Tried) -> dict[str, Any]:
+    """The level and what it is good for; where nothing was heard the level is null."""
+    made = tried.promise
+    return {
+        "hours": round(tried.series.hours, 3),
+        "cut": _finite(made.cut),
+        "promise": {
+            "kept": made.is_kept,
+            "at_most_per_hour": _finite(made.sure),
+            "missing_hours": made.missing_hours,
+            "words": str(made),
+        },
+    }
+
+
+def _finite(value: float) -> float | None:
+    """JSON knows no infinity."""
+    return value if math.isfinite(value) else None
+
+
+def event_of(tried: Tried, event: Event) -> dict[str, Any]:
     """With the id of its first window, which `bindstream similar` takes."""
     return {
         "id": f"{tried.stream}/{event.start_ns}",
