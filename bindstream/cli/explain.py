@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -21,10 +22,13 @@ from bindstream.cli.bus_options import (
     reach,
 )
 from bindstream.cli.explain_report import alert_picture, now_picture, plain
+from bindstream.errors import DataError, StateError
 from bindstream.keys import OWN_CLIENT
 
 if TYPE_CHECKING:
     from bindstream.evidence import Evidence
+    from bindstream.records import Alert
+    from bindstream.state import KeptAlert
 
 AGAIN_S = 0.5
 """How often a live view asks: windows come once a second or less."""
@@ -34,8 +38,8 @@ Of a STREAM of a running pipeline: what it hears, sees or feels in the words tha
 queries have, how every query stands against its cut, and its last alerts; until Ctrl-C, or --once.
 
 Of an ALERT (its id, a beginning of it that no other has, or "last"): its scores, what it was nearly
-mistaken for, and the files of its evidence, which lie on the stream's host. Evidence is kept where
-the configuration has a section `evidence: {}`.
+mistaken for, what users said of it, and the files of its evidence, which lie on the stream's host.
+Evidence is kept where the configuration has a section `evidence: {}`.
 
 Examples:
 
@@ -65,7 +69,7 @@ def explain(
     client: ClientOption = OWN_CLIENT,
 ) -> None:
     if name == "last" or "/" in name:
-        _explain_alert(name, _evidence_in(config, evidence), as_json)
+        _explain_alert(name, config, evidence, as_json)
         return
     from bindstream.control import ask
 
@@ -105,28 +109,48 @@ def _print_windows(now: Any, once: bool) -> None:
         time.sleep(AGAIN_S)
 
 
-def _evidence_in(config: Path | None, folder: Path | None) -> Path:
-    """The folder of evidence: as given, as the configuration says, or ./evidence."""
-    from bindstream.config import EvidenceConfig, load_config
+def _explain_alert(name: str, config: Path | None, folder: Path | None, as_json: bool) -> None:
+    """By what the run's state holds of the alert, if it keeps one, and by its evidence."""
+    from bindstream.config import Config, EvidenceConfig, load_config
+    from bindstream.evidence import find_evidence, read_evidence
 
-    if folder is not None:
-        return folder
-    kept = load_config(config).evidence if config is not None else None
-    return (kept or EvidenceConfig()).path
-
-
-def _explain_alert(name: str, root: Path, as_json: bool) -> None:
-    from bindstream.evidence import find_evidence
-
-    found = find_evidence(root, name)
+    loaded: Config | None = load_config(config) if config is not None else None
+    kept = _kept(name, loaded.state_path if loaded is not None else None)
+    evidence: Evidence | None = None
+    if kept is None:
+        where = (loaded.evidence if loaded is not None else None) or EvidenceConfig()
+        evidence = find_evidence(folder or where.path, name)
+    elif kept.alert.evidence:
+        with contextlib.suppress(DataError):  # it went, or lies on the stream's host
+            evidence = read_evidence(Path(kept.alert.evidence))
+    alert = kept.alert if kept is not None else evidence.told.alert  # type: ignore[union-attr]
+    judged = " ".join((kept.verdict, kept.note)).strip() if kept is not None else ""
     if as_json:
-        typer.echo(json.dumps(plain(_as_data(found)), ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(plain(_as_data(alert, evidence, judged)), indent=2))
     else:
-        out.print(alert_picture(found.told.alert, found))
+        out.print(alert_picture(alert, evidence, judged))
 
 
-def _as_data(found: Evidence) -> dict[str, Any]:
+def _kept(name: str, path: Path | None) -> KeptAlert | None:
+    """What the state holds of an alert; None without a state, or if the alert is not in it."""
+    from bindstream.state import State
+
+    if path is None or not path.is_file():
+        return None
+    state = State(path)
+    try:
+        return state.find(name)
+    except StateError:
+        return None
+    finally:
+        state.close()
+
+
+def _as_data(alert: Alert, evidence: Evidence | None, judged: str) -> dict[str, Any]:
     import msgspec
 
-    told: dict[str, Any] = msgspec.to_builtins(found.told)
-    return {**told, "folder": str(found.folder), "files": [str(path) for path in found.files]}
+    told = msgspec.to_builtins(evidence.told) if evidence is not None else {}
+    files = [str(path) for path in evidence.files] if evidence is not None else []
+    folder = str(evidence.folder) if evidence is not None else None
+    own = {"alert": msgspec.to_builtins(alert), "folder": folder, "files": files, "judged": judged}
+    return {**told, **own}

@@ -106,8 +106,8 @@ def sparkline(values: tuple[float, ...], cut: float) -> Text:
     return text
 
 
-def alert_picture(alert: Alert, evidence: Evidence | None) -> RenderableType:
-    """One alert: its scores, what it was nearly mistaken for, and its files."""
+def alert_picture(alert: Alert, evidence: Evidence | None, judged: str = "") -> RenderableType:
+    """One alert: its scores, what it was nearly mistaken for, what users said of it, its files."""
     scores = Text.assemble(("scores", "bold"), "    ", sparkline(alert.scores, alert.on))
     scores.append(f"  starts at {alert.on:.1f}, ends below {alert.off:.1f}", style="dim")
     from bindstream.sinks.terminal import clock, line
@@ -125,6 +125,7 @@ def alert_picture(alert: Alert, evidence: Evidence | None) -> RenderableType:
         _named("part", f"{p.query} on {p.stream} at {clock(p.start_ns)}, evidence {p.log_odds:.1f}")
         for p in alert.parts
     ]
+    lines += [_named("judged", judged)] if judged else []
     if evidence is None:
         return Group(*lines, _named("files", "no evidence of it is kept"))
     told = evidence.told

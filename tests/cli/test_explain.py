@@ -19,6 +19,7 @@ from bindstream.errors import ConfigError
 from bindstream.evidence import folder_of
 from bindstream.evidence.saving import Told, save
 from bindstream.records import Alert, Part
+from bindstream.state import KeptAlert, State
 from tests.cli.conftest import Command
 from tests.evidence.readings import BEGIN_NS, S, alert
 from tests.test_explaining import barked, dog, watching
@@ -79,6 +80,32 @@ def test_the_folder_is_that_of_the_configuration(bindstream: Command, kept: Path
         "evidence: {path: .}\n"
     )
     assert "cat/s1/" in bindstream("explain", "last", "-c", config).out
+
+
+def test_an_alert_that_the_state_holds_needs_no_evidence(
+    bindstream: Command, tmp_path: Path
+) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        "streams:\n  - {name: s1, modality: audio, source: {kind: scene, length_s: 5}}\nstate: {}\n"
+    )
+    known = dataclasses.replace(DOG, scores=(4.0, 9.0), evidence=str(tmp_path / "gone"))
+    state = State(tmp_path / "state.db")
+    state.keep_alerts([KeptAlert(known)])
+    state.judge("last", "rejected", "it was the television", 1)
+    state.close()
+    shown = bindstream("explain", DOG.id, "-c", config)
+    assert (shown.code, shown.err) == (0, "")
+    assert "judged    rejected it was the television" in shown.out
+    assert "no evidence of it is kept" in shown.out
+    said = json.loads(bindstream("explain", "last", "-c", config, "--json").out)
+    assert (said["alert"]["id"], said["folder"], said["files"]) == (DOG.id, None, [])
+    told = Told(known, 1, 2, 1.0, ())
+    save(tmp_path, tmp_path / "gone", told, {"sound.wav": b""})
+    assert "gone/sound.wav" in bindstream("explain", "last", "-c", config).out
+    missing = bindstream("explain", "cat/", "-c", config, "--evidence", tmp_path / "none")
+    assert missing.code == 1
+    assert "no alerts kept there are named 'cat/'" in missing.err
 
 
 def test_what_is_not_kept_is_said_with_what_is(bindstream: Command, kept: Path) -> None:
