@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from bindstream.config import Config, QueryConfig
 from bindstream.control import Answer, Request
-from bindstream.errors import ConfigError
+from bindstream.errors import BindstreamError, ConfigError
 from bindstream.matcher import Query
 from bindstream.queries import check_heard, narrowed, taught_of
+from bindstream.state import Notebook
 from bindstream.teaching.taught import Taught
 from nodes.encoding import QueryEncoder
 from nodes.match import MatchHealth
@@ -33,6 +34,7 @@ class QueryDesk:
     Args:
         lock: held while queries change, so that nobody restarts the match actor meanwhile.
         warn: takes what the user should know.
+        notebook: keeps what is said of queries for the next start.
     """
 
     def __init__(
@@ -42,21 +44,38 @@ class QueryDesk:
         match: Watched[MatchHealth],
         lock: threading.RLock,
         warn: Callable[..., None],
+        notebook: Notebook,
     ) -> None:
+        self._notebook, self._paused = notebook, set[str]()
         self._config, self._encoder, self._match = config, encoder, match
         self._lock, self._warn = lock, warn
         self._queries: dict[str, Query] = {}
         self.rules = RuleDesk(config, match, lock, lambda: list(self._queries))
 
-    def encode(self, queries: Sequence[QueryConfig]) -> None:
-        """Takes in the configured queries. Blocks while they are encoded.
+    def encode(self) -> None:
+        """Takes in the queries of the start. Blocks while they are encoded.
 
         Raises:
-            BindstreamError: one cannot be.
+            BindstreamError: one of the configuration cannot be, or the state cannot be read.
         """
-        for query in queries:
-            self._queries[query.id], warnings = self._encoder.encode(query)
-            check_heard(self._queries[query.id].config, self._config.streams)
+        start = self._notebook.start()
+        self._warn(*start.notes)
+        for each in start.queries:
+            name = each.config.id
+            try:
+                taught = taught_of(each.config, each.sent.get("taught"))
+                encoded, warnings = self._encoder.encode(
+                    each.config, taught, each.sent.get("examples")
+                )
+                check_heard(encoded.config, self._config.streams)
+            except BindstreamError as error:
+                if each.is_filed:
+                    raise
+                self._warn(f"query {name!r}, given while running, is left out: {error}")
+                continue
+            self._queries[name] = encoded
+            if each.paused:
+                self._paused.add(name)
             self._warn(*warnings)
 
     def begin_match(self) -> None:
@@ -65,7 +84,8 @@ class QueryDesk:
         Raises:
             RayError: it died, or took over `BEGIN_S`.
         """
-        encoder, queries = self._encoder, list(self._queries.values())
+        encoder = self._encoder
+        queries = [q for name, q in self._queries.items() if name not in self._paused]
         history = self._config.history.path.absolute() if self._config.history else None
         begun = self._match.handle.begin.remote(
             encoder.background or {},
@@ -80,10 +100,13 @@ class QueryDesk:
 
     def listed(self) -> list[dict[str, Any]]:
         """What is watched for, as plain data."""
-        return [query.config.model_dump(mode="json") for query in self._queries.values()]
+        return [
+            {**query.config.model_dump(mode="json"), "paused": name in self._paused}
+            for name, query in self._queries.items()
+        ]
 
     def answer(self, request: Request) -> Answer:
-        """Answers query.list, query.add, query.remove, and what is asked about rules.
+        """Answers query.list, .add, .remove, .pause, .resume, explain, and what rules answer.
 
         Raises:
             ConfigError: there is no such operation, or it cannot be done.
@@ -95,6 +118,10 @@ class QueryDesk:
                 return self._add(request)
             case "query.remove":
                 return self._remove(str(request.get("id")))
+            case "query.pause":
+                return self._pause(str(request.get("id")))
+            case "query.resume":
+                return self._resume(str(request.get("id")))
             case "explain":
                 return self._explain(str(request.get("stream")))
             case _:
@@ -121,6 +148,11 @@ class QueryDesk:
                     self._encoder.background, self._encoder.phrases
                 )
                 ray.get(contrast, timeout=TOLD_S)
+            sent = {"examples": request["examples"]} if request.get("examples") else {}
+            if taught is not None:
+                sent["taught"] = taught.model_dump(mode="json", exclude={"examples", "negatives"})
+            self._paused.discard(config.id)
+            warnings += self._notebook.added(config, sent)
             ray.get(self._match.handle.put.remote(encoded), timeout=TOLD_S)
         return {"id": config.id, "text": list(config.shown), "warnings": warnings}
 
@@ -148,10 +180,36 @@ class QueryDesk:
 
     def _remove(self, query_id: str) -> Answer:
         with self._lock:
-            if query_id not in self._queries:
-                known = ", ".join(self._queries) or "none"
-                raise ConfigError(f"there is no query {query_id!r}.", fix=f"There are: {known}.")
+            self._known(query_id)
             self.rules.check_unused(query_id)
             del self._queries[query_id]
+            self._paused.discard(query_id)
+            warnings = self._notebook.removed(query_id)
             ray.get(self._match.handle.remove.remote(query_id), timeout=TOLD_S)
-        return {"id": query_id}
+        return {"id": query_id, "warnings": warnings}
+
+    def _pause(self, query_id: str) -> Answer:
+        """The match actor forgets the query; its event ends."""
+        with self._lock:
+            self._known(query_id)
+            self._paused.add(query_id)
+            warnings = self._notebook.paused(query_id, on=True)
+            ray.get(self._match.handle.remove.remote(query_id), timeout=TOLD_S)
+        return {"id": query_id, "warnings": warnings}
+
+    def _resume(self, query_id: str) -> Answer:
+        """The match actor is given the query again; it learns from all that was heard meanwhile."""
+        with self._lock:
+            query = self._known(query_id)
+            if query_id not in self._paused:
+                raise ConfigError(f"query {query_id!r} is not paused.")
+            self._paused.remove(query_id)
+            warnings = self._notebook.paused(query_id, on=False)
+            ray.get(self._match.handle.put.remote(query), timeout=TOLD_S)
+        return {"id": query_id, "warnings": warnings}
+
+    def _known(self, query_id: str) -> Query:
+        if query_id not in self._queries:
+            known = ", ".join(self._queries) or "none"
+            raise ConfigError(f"there is no query {query_id!r}.", fix=f"There are: {known}.")
+        return self._queries[query_id]

@@ -24,6 +24,7 @@ from bindstream.matcher import Query, Vectors
 from bindstream.recalling import recall
 from bindstream.records import Alert, Embedding, ModalityName, Score
 from bindstream.sinks import Sink, open_sink
+from bindstream.state import Memory, State
 from bindstream.watch import Watch
 from nodes.wiring import Wiring
 
@@ -69,10 +70,15 @@ class MatchNode:
 
     Args:
         evidence: the folder in which streams keep evidence of alerts; None if they keep none.
+        state: the file of the run's state, which the supervisor holds; None if it keeps none.
     """
 
     def __init__(
-        self, wiring: Wiring, sinks: Sequence[SinkConfig], evidence: Path | None = None
+        self,
+        wiring: Wiring,
+        sinks: Sequence[SinkConfig],
+        evidence: Path | None = None,
+        state: Path | None = None,
     ) -> None:
         self._clock = wiring.clock.here()
         self._publisher = Publisher(wiring.inbound, wiring.keys)
@@ -80,6 +86,7 @@ class MatchNode:
         keys = client_keys(wiring.keys) if wiring.keys else None
         self._subscriber = Subscriber(wiring.address, ["emb."], keys)
         self._watch: Watch | None = None
+        self._memory = Memory(State(state) if state is not None else None)
         self._evidence = evidence
         self._explainer: Explainer | None = None
         self._newest: dict[str, Embedding] = {}
@@ -120,6 +127,7 @@ class MatchNode:
                 self._error = "; ".join(recall(self._watch, history, model, self._clock.now_ns()))
             for query in queries:
                 self._watch.put(query)
+            self._announce(self._memory.begin(self._watch))
 
     def contrast_with(
         self,
@@ -138,6 +146,7 @@ class MatchNode:
         with self._lock:
             if self._watch is not None:
                 self._announce(self._watch.put(query))
+                self._memory.recall(self._watch, query.config.id)
 
     def remove(self, query_id: str) -> None:
         with self._lock:
@@ -164,6 +173,12 @@ class MatchNode:
                 return None
             return self._explainer.now(newest, self._scores.get(stream, ()), self._last)
 
+    def judge(self, query_id: str) -> None:
+        """Users said something of a query's alerts: it is in the state."""
+        with self._lock:
+            if self._watch is not None:
+                self._memory.judge(self._watch, query_id)
+
     def health(self) -> MatchHealth:
         with self._lock:
             watch = self._watch
@@ -181,7 +196,7 @@ class MatchNode:
                 latency=self._latency.summary(),
                 scores=_highest(self._scores.values()),
                 beat_s=time.monotonic() - self._beat_s,
-                error=self._error,
+                error="; ".join(filter(None, (self._error, self._memory.trouble))),
             )
 
     def drain(self, timeout_s: float) -> MatchHealth:
@@ -196,6 +211,7 @@ class MatchNode:
             for sink in self._sinks:
                 sink.close()
             self._publisher.close()
+            self._memory.close()
         return self.health()
 
     def _run(self) -> None:
@@ -209,7 +225,9 @@ class MatchNode:
                     if isinstance(record, Embedding):
                         self._take(record)
                     if self._watch is not None:
-                        self._announce(self._watch.due(self._clock.now_ns()))
+                        now_ns = self._clock.now_ns()
+                        self._announce(self._watch.due(now_ns))
+                        self._memory.due(self._watch, now_ns)
             except Exception as error:  # one bad record must not end the watch; health says it
                 self._error = f"{type(error).__name__}: {error}"
 
@@ -227,11 +245,10 @@ class MatchNode:
         self._announce(alerts)
 
     def _announce(self, alerts: Sequence[Alert]) -> None:
+        alerts = [self._told(alert) for alert in alerts]
+        if self._watch is not None:
+            self._memory.keep(self._watch, alerts)
         for alert in alerts:
-            now_ns = self._clock.now_ns()
-            alert = dataclasses.replace(alert, stages={**alert.stages, "alerted": now_ns})
-            if self._explainer is not None:
-                alert = self._explainer.explained(alert)
             self._last.append(alert)
             if alert.state == "started":
                 self._alerts += 1
@@ -242,6 +259,12 @@ class MatchNode:
                     sink.accept(alert)
                 except OSError as error:  # a full disk must not silence the other sinks
                     self._error = f"{type(sink).__name__}: {error}"
+
+    def _told(self, alert: Alert) -> Alert:
+        """An alert as it is announced."""
+        now_ns = self._clock.now_ns()
+        alert = dataclasses.replace(alert, stages={**alert.stages, "alerted": now_ns})
+        return alert if self._explainer is None else self._explainer.explained(alert)
 
 
 def _highest(scores: Iterable[Sequence[Score]]) -> list[Score]:

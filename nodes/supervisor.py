@@ -19,6 +19,8 @@ from bindstream.clock import Clock
 from bindstream.config import BusSinkConfig, Config, EvidenceConfig, SinkConfig
 from bindstream.control import Answer, ControlServer, Request
 from bindstream.errors import BindstreamError, ModelError
+from bindstream.state import Notebook, State
+from nodes.alert_desk import AlertDesk
 from nodes.cluster import reachable, start_ray, stop_ray
 from nodes.desk import QueryDesk
 from nodes.embed import EmbedHealth, EmbedNode
@@ -61,6 +63,8 @@ class Supervisor:
         self._embedders: list[Watched[EmbedHealth]] = []
         self._match: Watched[MatchHealth] | None = None
         self._desk: QueryDesk | None = None
+        self._alerts: AlertDesk | None = None
+        self._state: State | None = None
         self._history: Watched[HistoryHealth] | None = None
         self._broker: Broker | None = None
         self._control: ControlServer | None = None
@@ -96,6 +100,8 @@ class Supervisor:
 
     def _start(self) -> None:
         bus = self.config.bus
+        where = self.config.state_path
+        self._state = State(where.absolute(), alone=True) if where is not None else None
         self._broker = Broker(bus.address, bus.inbound, bus.keys)
         self._folder = Path(tempfile.mkdtemp(prefix="bindstream-"))
         start_ray(self.config.ray)
@@ -109,7 +115,9 @@ class Supervisor:
         self._start_embedders(wiring)
         # The files of its sinks belong where the run was started.
         kept = self._evidence.path if self._evidence is not None else None
-        match = actor(MatchNode, here()).remote(wiring, self._sinks(), kept)
+        match = actor(MatchNode, here()).remote(
+            wiring, self._sinks(), kept, self._state and self._state.path
+        )
         self._match = self._watched("match", match)
         try:
             self._match.await_start()
@@ -117,8 +125,10 @@ class Supervisor:
             raise BindstreamError(f"alerts cannot be watched for: {reason(error)}") from None
         history = self.config.history.path.absolute() if self.config.history else None
         encoder = QueryEncoder(self._embedders[0], self.config.modalities, history)
-        self._desk = QueryDesk(self.config, encoder, self._match, self._lock, self._warn)
-        self._desk.encode(self.config.queries)
+        notebook = Notebook(self._state, self.config.queries)
+        self._desk = QueryDesk(self.config, encoder, self._match, self._lock, self._warn, notebook)
+        self._alerts = AlertDesk(self._state, self._match, clock)
+        self._desk.encode()
         self._desk.begin_match()
         # Streams of one run begin together, on a whole second, when everyone else is listening.
         self.start_ns = (clock.now_ns() // 10**9 + 2) * 10**9
@@ -249,6 +259,9 @@ class Supervisor:
         if request.get("op") == "status":
             return self.status()
         assert self._desk is not None
+        assert self._alerts is not None
+        if str(request.get("op")).startswith("alert."):
+            return self._alerts.answer(request)
         return self._desk.answer(request)
 
     def drain(self) -> None:
@@ -276,6 +289,9 @@ class Supervisor:
         if self._broker is not None:
             self._broker.close()
             self._broker = None
+        if self._state is not None:
+            self._state.close()
+            self._state = None
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None

@@ -1,0 +1,64 @@
+"""The alert desk: lists a run's alerts, and takes in what users say of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray
+
+from bindstream.clock import Clock
+from bindstream.control import Answer, Request
+from bindstream.errors import ConfigError, StateError
+from bindstream.state import State
+from nodes.match import MatchHealth
+from nodes.watched import Watched
+
+TOLD_S = 10.0
+"""How long the match actor may take to take in a verdict."""
+
+
+class AlertDesk:
+    """Answers control requests about alerts.
+
+    Args:
+        state: where they are kept; None if the run keeps none.
+    """
+
+    def __init__(self, state: State | None, match: Watched[MatchHealth], clock: Clock) -> None:
+        self._state, self._match, self._clock = state, match, clock
+
+    def answer(self, request: Request) -> Answer:
+        """Answers alert.list and alert.judge.
+
+        Raises:
+            BindstreamError: there is no such operation or alert, or the run keeps no state.
+        """
+        if self._state is None:
+            raise StateError(
+                "this run keeps no alerts.", fix="Add `state: {}` to its configuration."
+            )
+        match request.get("op"):
+            case "alert.list":
+                return {"alerts": self._listed(self._state, request)}
+            case "alert.judge":
+                return self._judge(self._state, request)
+            case op:
+                raise ConfigError(f"there is no operation {op!r}.")
+
+    def _listed(self, state: State, request: Request) -> list[dict[str, Any]]:
+        found = state.alerts(
+            since_ns=request.get("since_ns"),
+            query=request.get("query"),
+            stream=request.get("stream"),
+            most=int(request.get("most", 20)),
+        )
+        return [each.plain() for each in found]
+
+    def _judge(self, state: State, request: Request) -> Answer:
+        verdict = request.get("verdict")
+        if verdict not in ("confirmed", "rejected"):
+            raise ConfigError(f"{verdict!r} is no verdict.", fix="Say confirmed or rejected.")
+        name, note = str(request.get("id")), str(request.get("note", ""))
+        found = state.judge(name, verdict, note, self._clock.now_ns())
+        ray.get(self._match.handle.judge.remote(found.alert.query), timeout=TOLD_S)
+        return {"alert": found.plain()}
