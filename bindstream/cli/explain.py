@@ -98,7 +98,7 @@ def _picture(name: str, said: dict[str, Any]) -> RenderableType:
 
 def _print_windows(now: Any, once: bool) -> None:
     """A line a window, each once; with `once` the newest, as soon as there is one."""
-    last_ns = 0
+    last_ns: int | None = None
     while True:
         said = now()
         if said and said["start_ns"] != last_ns:

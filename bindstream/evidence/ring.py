@@ -134,7 +134,8 @@ def packed(modality: ModalityName, sample: Sample) -> Kept:
 def jpeg(picture: NDArray[np.uint8]) -> bytes:
     """A picture (H, W, 3) uint8 RGB as a JPEG of at most `LONGEST_SIDE` pixels."""
     image = Image.fromarray(np.ascontiguousarray(picture))
-    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    # By a whole number: half the time that any other size takes.
+    image = image.reduce(-(-max(image.size) // LONGEST_SIDE))
     file = io.BytesIO()
     image.save(file, "JPEG", quality=JPEG_QUALITY)
     return file.getvalue()

@@ -158,6 +158,33 @@ def test_a_stream_is_json_for_scripts(bindstream: Command, control: str) -> None
     assert said["alerts"][0]["state"] == "started"
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_stream_is_followed_until_the_run_says_no(
+    bindstream: Command, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("bindstream.cli.explain.AGAIN_S", 0.01)
+    watch, explainer = watching(dog())
+    asked = 0
+
+    def answer(request: Request) -> Request:
+        nonlocal asked
+        asked += 1
+        if asked > 5:
+            raise ConfigError("the run is over.")
+        newest = window(asked // 2)  # each is asked for twice, as windows come slower
+        return asdict(explainer.now(newest, watch.push(newest)[0], []))
+
+    server = ControlServer("tcp://127.0.0.1:0", answer)
+    said = bindstream("explain", "mic", "--address", server.address, *options)
+    server.close()
+    assert (said.code, said.err) == (1, "the run is over.\n")
+    if options:
+        starts = [json.loads(line)["start_ns"] for line in said.out.splitlines()]
+        assert starts == [0, S, 2 * S]
+    else:
+        assert "mic (audio)" in said.out
+
+
 def test_a_stream_that_is_not_there_or_said_nothing_is_said(
     bindstream: Command, control: str
 ) -> None:
