@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
+from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bindstream.backtest import backtest
+from bindstream.cli import main
 from bindstream.config import QueryConfig
 from bindstream.history import History
 from bindstream.history.computed import computed
+from bindstream.matcher import Query
 from bindstream.models import load_model
+from bindstream.models.encoder import Model
 from bindstream.queries import encode_query
 from bindstream.recalling import recall
 from bindstream.watch import Watch
@@ -30,7 +36,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five minutes of a room in which something beeps once, and two more minutes of it."""
     folder = tmp_path_factory.mktemp("night")
     wave = recordings.noise(9, 300.0, 0.003)
-    wave[200 * 16000 : 204 * 16000] += recordings.beeps(7, 4.0)
+    wave[100 * 16000 : 104 * 16000] += recordings.beeps(7, 4.0)
     recordings.write(folder / "a.wav", wave)
     recordings.write(folder / "b.wav", recordings.noise(3, 130.0, 0.003))
     recordings.write(folder / "short.wav", recordings.noise(4, 20.0, 0.003))
@@ -52,61 +58,82 @@ def configured(folder: Path, history: bool = True) -> Path:
     return path
 
 
-def test_a_run_knows_at_once_what_was_played(
-    bindstream: Command, night: Path, tmp_path: Path
-) -> None:
-    config, begun_ns = configured(tmp_path), time.time_ns()
-    given = ("--recording", f"kitchen={night}/a.wav", "--recording", f"kitchen={night}/b.wav")
-    asked = bindstream("calibrate", config, *given, "--json", *CPU)
-    assert asked.code == 0, asked.err
-    said = json.loads(asked.out)
-    first, second = said["recordings"]
+@dataclass(frozen=True)
+class Calibrated:
+    """A configuration whose kitchen was calibrated by both recordings, and what was said of it."""
+
+    config: Path
+    begun_ns: int
+    said: dict[str, Any]
+
+    @property
+    def history(self) -> Path:
+        return self.config.parent / "history"
+
+
+@pytest.fixture(scope="module")
+def home(night: Path, tmp_path_factory: pytest.TempPathFactory) -> Calibrated:
+    config, begun_ns = configured(tmp_path_factory.mktemp("home")), time.time_ns()
+    files = (f"--recording=kitchen={night}/{name}.wav" for name in "ab")
+    said = io.StringIO()
+    with pytest.raises(SystemExit) as ended, redirect_stdout(said):
+        main(["calibrate", str(config), *files, "--json", *map(str, CPU)])
+    assert not ended.value.code
+    return Calibrated(config, begun_ns, json.loads(said.getvalue()))
+
+
+@pytest.fixture(scope="module")
+def words() -> Model:
+    return load_model("starter", modalities=["text"], device="cpu", threads=1)
+
+
+def beeping(model: Model) -> Query:
+    query = QueryConfig.model_validate({"text": "beeping", "modalities": "audio", "budget": 50})
+    return encode_query(query, model.encode_text, model.fingerprint)
+
+
+def test_recordings_end_just_now_and_give_levels(home: Calibrated, night: Path) -> None:
+    first, second = home.said["recordings"]
     assert (first["windows"], second["windows"]) == (299, 129)
     assert first["kept"]["end_ns"] <= second["kept"]["start_ns"]
-    assert abs(second["kept"]["end_ns"] - begun_ns) < 120 * 10**9
-    levels = {(one["query"], one["stream"]): one for one in said["levels"]}
+    assert abs(second["kept"]["end_ns"] - home.begun_ns) < 120 * 10**9
+    levels = {(one["query"], one["stream"]): one for one in home.said["levels"]}
     assert set(levels) == {("beeping", "kitchen"), ("quiet", "kitchen"), ("quiet", "wrist")}
-    beeping = levels["beeping", "kitchen"]
-    assert beeping["promise"]["kept"]
-    assert beeping["left_out"] == 1
-    assert beeping["taken_for_true"][0]["at_s"] == pytest.approx(200, abs=3)
-    assert beeping["taken_for_true"][0]["file"] == str(night / "a.wav")
+    found = levels["beeping", "kitchen"]
+    assert (found["promise"]["kept"], found["left_out"]) == (True, 1)
+    assert found["taken_for_true"][0]["at_s"] == pytest.approx(100, abs=3)
+    assert found["taken_for_true"][0]["file"] == str(night / "a.wav")
     assert levels["quiet", "kitchen"]["promise"]["missing_hours"] > 5
     assert (levels["quiet", "wrist"]["cut"], levels["quiet", "wrist"]["hours"]) == (None, 0)
 
-    model = load_model("starter", modalities=["text"], device="cpu", threads=1)
-    phrases = model.encode_text(model.background("audio"))
-    watch = Watch({"audio": phrases})
-    recall(watch, tmp_path / "history", model.fingerprint, time.time_ns())
-    query = QueryConfig.model_validate({"text": "beeping", "modalities": "audio", "budget": 50})
-    watch.put(encode_query(query, model.encode_text, model.fingerprint))
-    now_ns = time.time_ns() // 10**9 * 10**9 + 10**9
-    quiet = {"modality": "audio", "model": model.fingerprint, "vector": phrases[0]}
-    over: dict[str, Any] = {**quiet, "start_ns": now_ns, "end_ns": now_ns + 2 * 10**9}
-    watch.push(window("kitchen", 0, **over))
+
+def test_a_run_knows_at_once_what_was_played(home: Calibrated, words: Model) -> None:
+    phrases = words.encode_text(words.background("audio"))
+    watch, now_ns = Watch({"audio": phrases}), time.time_ns() // 10**9 * 10**9 + 10**9
+    recall(watch, home.history, words.fingerprint, now_ns)
+    watch.put(beeping(words))
+    over = {"modality": "audio", "model": words.fingerprint, "vector": phrases[0]}
+    watch.push(window("kitchen", 0, **over, start_ns=now_ns, end_ns=now_ns + 2 * 10**9))
     ((_, stream, level),) = watch.levels()
     assert stream == "kitchen"
     assert "at most 50 an hour with 95 % confidence" in level.promise
-    assert level.on == pytest.approx(beeping["cut"], rel=0.05)
+    assert level.share == 0  # it is drawn from the background, and no more that of the beginning
 
 
 def test_the_history_alone_gives_the_levels_of_a_backtest(
-    bindstream: Command, night: Path, tmp_path: Path
+    bindstream: Command, home: Calibrated, night: Path, words: Model
 ) -> None:
-    config = configured(tmp_path)
-    bindstream("calibrate", config, "--recording", f"kitchen={night}/a.wav", *CPU)
-    given = ("--query", "beeping", "--budget", "40", "--json")
-    said = json.loads(bindstream("calibrate", config, *given, *CPU).out)
+    given = ("--query", "beeping", "--budget", "50", "--json")
+    said = json.loads(bindstream("calibrate", home.config, *given, *CPU).out)
     kitchen = next(one for one in said["levels"] if one["stream"] == "kitchen")
-    model = load_model("starter", modalities=["text"], device="cpu", threads=1)
-    query = encode_query(QueryConfig(text=("beeping",), budget=40), model.encode_text, "m")
-    phrases = model.encode_text(model.background("audio"))
-    heard = computed(History(tmp_path / "history"), model.fingerprint, "kitchen")
-    assert kitchen["cut"] == pytest.approx(backtest(query, phrases, "kitchen", heard).promise.cut)
-    shown = bindstream("calibrate", config, *CPU)
+    phrases = words.encode_text(words.background("audio"))
+    heard = computed(History(home.history), words.fingerprint, "kitchen")
+    tried = backtest(beeping(words), phrases, "kitchen", heard)
+    assert kitchen["cut"] == pytest.approx(tried.promise.cut)
+    shown = bindstream("calibrate", home.config, *CPU)
     assert "1 peak was taken for true" in shown.out
     assert "kitchen/" in shown.out
-    again = bindstream("calibrate", config, "--recording", f"kitchen={night}/a.wav", *CPU)
+    again = bindstream("calibrate", home.config, "--recording", f"kitchen={night}/a.wav", *CPU)
     assert again.code == 2
     assert "was played into kitchen already" in again.err
 

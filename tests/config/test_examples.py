@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bindstream import Alert, Embedding, Pipeline
 from bindstream.config import check_config, load_config
 from bindstream.demo import demo_config
 from bindstream.models import load_model
@@ -24,12 +25,28 @@ def test_the_model_that_ships_knows_every_word_of_the_examples() -> None:
     model = load_model("starter", modalities=["text"], device="cpu")
     for path in CONFIGS:
         for query in load_config(path).queries:
-            texts = (*query.text, *query.negatives)
-            assert [w for text in texts for w in model.unknown_words(text)] == [], path
+            assert [w for text in query.texts for w in model.unknown_words(text)] == [], path
 
 
 def test_there_is_one_for_each_use() -> None:
-    assert [path.stem for path in CONFIGS] == ["demo", "laptop", "robot", "wearable"]
+    assert [path.stem for path in CONFIGS] == ["by_example", "demo", "laptop", "robot", "wearable"]
+
+
+def test_what_is_watched_for_by_example_is_found_where_it_happens() -> None:
+    config = load_config(next(path for path in CONFIGS if path.stem == "by_example"))
+    scene = config.streams[0].source
+    assert isinstance(scene, SceneOptions)
+    fast = scene.model_copy(update={"speed": "max"})
+    stream = config.streams[0].model_copy(update={"source": fast})
+    model = config.model.model_copy(update={"device": "cpu", "threads": 1})
+    records = list(Pipeline(config.model_copy(update={"streams": (stream,), "model": model})))
+    begun_ns = min(r.start_ns for r in records if isinstance(r, Embedding))
+    alerts = [r for r in records if isinstance(r, Alert) and r.state == "started"]
+    found = {alert.query: (alert.start_ns - begun_ns) / 1e9 for alert in alerts}
+    assert len(found) == len(alerts) == len(scene.script().events)
+    for event in scene.script().events:
+        query = "glass" if event.kind == "glass_breaking" else event.kind
+        assert found[query] == pytest.approx(event.start_s, abs=3)
 
 
 def test_every_event_of_the_demo_is_watched_for_where_it_shows() -> None:
