@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Iterable, Iterator
@@ -10,15 +11,18 @@ from pathlib import Path
 from bindstream.clock import Clock
 from bindstream.config import Config, load_config
 from bindstream.embedding import Embedder
+from bindstream.errors import BindstreamError
 from bindstream.evidence import EvidenceHealth, Keeper
 from bindstream.explaining import Explainer
 from bindstream.history.writer import Writer, writer_for
 from bindstream.intake import Intake, IntakeHealth
 from bindstream.models import load_model
 from bindstream.models.keeping import TextKeeping
-from bindstream.queries import check_heard, doubts, encode_query, examples_for
+from bindstream.queries import check_heard, doubts, encode_query, examples_for, taught_of
 from bindstream.recalling import recall
 from bindstream.records import Alert, Embedding, Window
+from bindstream.state import Memory, Notebook, State
+from bindstream.state.standing import Standing, Start
 from bindstream.watch import Watch
 
 
@@ -40,10 +44,13 @@ class Pipeline:
     def __init__(self, config: Config | str | Path) -> None:
         self.config = config if isinstance(config, Config) else load_config(Path(config))
         self.clock = Clock.read()
+        start = self._start()
+        watched = tuple(each.config for each in start.queries if not each.paused)
+        towers = self.config.model_copy(update={"queries": watched}).towers
         model = self.config.model
         self.model = load_model(
             model.name,
-            modalities=self.config.towers,
+            modalities=towers,
             device=model.device,
             threads=model.threads,
             precision=model.precision,
@@ -53,7 +60,7 @@ class Pipeline:
         self._embedder = Embedder(self.model, self.clock)
         texts = {
             modality: phrases
-            for modality in (self.config.modalities if "text" in self.config.towers else ())
+            for modality in (self.config.modalities if "text" in towers else ())
             if (phrases := self.model.background(modality))
         }
         background = {of: self.model.encode_text(phrases) for of, phrases in texts.items()}
@@ -64,23 +71,48 @@ class Pipeline:
         evidence = self.config.evidence.path if self.config.evidence else None
         self._explainer = Explainer(self._watch, background, texts, evidence)
         self._doubts = [f"{tower}: {what}" for tower, what in self.model.warnings.items()]
+        self._doubts += start.notes
         if self.config.history is not None:
             folder, now_ns = self.config.history.path, self.clock.now_ns()
             self._doubts += recall(self._watch, folder, self.model.fingerprint, now_ns)
-        kept = self.config.history.path if self.config.history is not None else None
-        for query in self.config.queries:
-            examples = examples_for(query, self.model, kept)
-            text, made_by = self.model.encode_text, self.model.fingerprint
-            encoded = encode_query(query, text, made_by, examples=examples)
-            check_heard(encoded.config, self.config.streams)
-            self._watch.put(encoded)
-            unknown = [word for text in query.texts for word in self.model.unknown_words(text)]
-            self._doubts += doubts(query, unknown)
+        for each in start.queries:
+            if not each.paused:
+                self._put(each)
+        self._memory = Memory(None)
         self._intakes: list[Intake] = []
         self._keepers: dict[str, Keeper] = {}
         self._history: Writer | None = None
 
+    def _start(self) -> Start:
+        """The queries to watch for, and what is to be said of them."""
+        where = self.config.state_path
+        if where is None:
+            return Notebook(None, self.config.queries).start()
+        with contextlib.closing(State(where, alone=True)) as state:
+            return Notebook(state, self.config.queries).start()
+
+    def _put(self, standing: Standing) -> None:
+        query, sent = standing.config, standing.sent
+        kept = self.config.history.path if self.config.history is not None else None
+        try:
+            examples = examples_for(query, self.model, kept, sent.get("examples"))
+            taught = taught_of(query, sent.get("taught"))
+            text, made_by = self.model.encode_text, self.model.fingerprint
+            encoded = encode_query(query, text, made_by, taught, examples, self.model.dim)
+            check_heard(encoded.config, self.config.streams)
+        except BindstreamError as error:
+            if standing.is_filed:
+                raise
+            what = f"query {query.id!r}, given while running, is left out: {error}"
+            self._doubts.append(what)
+            return
+        self._watch.put(encoded)
+        unknown = [word for text in query.texts for word in self.model.unknown_words(text)]
+        self._doubts += doubts(query, unknown)
+
     def __iter__(self) -> Iterator[Embedding | Alert]:
+        if (where := self.config.state_path) is not None:
+            self._memory = Memory(State(where, alone=True))
         start_ns = (self.clock.now_ns() // 10**9 + 1) * 10**9
         if (kept := self.config.evidence) is not None:
             self._keepers = {s.name: Keeper(s, kept) for s in self.config.streams}
@@ -94,6 +126,7 @@ class Pipeline:
             self._history = writer_for(self.config.history, self.clock.now_ns())
         running = list(self._intakes)
         try:
+            yield from self._announced(self._memory.begin(self._watch))
             while running:
                 for intake in running:
                     for window in intake.poll(0.05 / len(running)):
@@ -105,6 +138,7 @@ class Pipeline:
                     yield from self._announced(over)
                 self._save_evidence()
                 self._keeping.due(time.monotonic())
+                self._memory.due(self._watch, self.clock.now_ns())
                 if self._history is not None:
                     self._history.due(self.clock.now_ns())
                 if any(not intake.recorded for intake in running):
@@ -117,6 +151,7 @@ class Pipeline:
                 keeper.end(self.clock.now_ns())
             if self._history is not None:
                 self._history.close(self.clock.now_ns())
+            self._memory.close()
 
     def _save_evidence(self) -> None:
         """What is due of it; a recording that is over gives no more to wait for."""
@@ -140,9 +175,12 @@ class Pipeline:
                 yield from self._announced(self._watch.push(embedding)[1])
 
     def _announced(self, alerts: Iterable[Alert]) -> Iterator[Alert]:
+        told = []
         for alert in alerts:
             stages = {**alert.stages, "alerted": self.clock.now_ns()}
-            alert = self._explainer.explained(dataclasses.replace(alert, stages=stages))
+            told.append(self._explainer.explained(dataclasses.replace(alert, stages=stages)))
+        self._memory.keep(self._watch, told)
+        for alert in told:
             for keeper in self._keepers.values():
                 keeper.take(alert, self.clock.now_ns())
             yield alert
@@ -151,8 +189,8 @@ class Pipeline:
     def warnings(self) -> list[str]:
         """What cannot be trusted now: words that the model has never seen, towers whose golden
         vectors differ, sensors that are gone, frozen, or give what cannot be embedded, a history
-        that lost something or is not written, evidence that could not be saved,
-        rules that cannot work as they are."""
+        that lost something or is not written, a state that is not written, evidence that could not
+        be saved, rules that cannot work as they are."""
         healths = self.health()
         gone = [
             f"{name}: {health.reader.state}: {health.reader.detail}"
@@ -165,7 +203,8 @@ class Pipeline:
         said = [f"history: {what}" for what in (*kept.notes, kept.trouble) if what] if kept else []
         lost = [kept.trouble for kept in self.evidence().values() if kept.trouble]
         rules = self._watch.rules.doubts()
-        return [*self._doubts, *gone, *frozen, *wrong, *said, *lost, *rules]
+        unwritten = [self._memory.trouble] if self._memory.trouble else []
+        return [*self._doubts, *gone, *frozen, *wrong, *said, *lost, *unwritten, *rules]
 
     def evidence(self) -> dict[str, EvidenceHealth]:
         """What each stream says of the evidence it keeps; nothing where none is kept."""
