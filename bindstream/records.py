@@ -121,8 +121,8 @@ class Score:
     negatives and background; `share` in [0, 1] how likely the query is among itself and its
     contrast (1 without any); `z` the value in robust standard deviations above this stream's own
     background (NaN while that background is still being learned). `per_hour` is how many events
-    an hour of that background reach so high (NaN while unknown). `parts` says what the score of a
-    rule over several queries was made of.
+    an hour of that background reach so high (NaN while unknown, infinite for what it often does).
+    `parts` says what the score of a rule over several queries was made of.
     """
 
     query: str

@@ -55,7 +55,9 @@ class Tail:
     hours: float
 
     def rate(self, level: float) -> float:
-        """Events an hour that reach `level`, which is not below the threshold."""
+        """Events an hour that reach `level`; infinite below the threshold: none were counted."""
+        if level < self.threshold:
+            return math.inf
         return self.per_hour * float(_survival(level - self.threshold, self.scale, self.shape))
 
     def level(self, per_hour: float) -> float:

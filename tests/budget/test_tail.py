@@ -94,3 +94,9 @@ def test_the_same_peaks_in_any_order_give_the_same_level(n: int, seed: int) -> N
     mixed = np.random.default_rng(seed).permutation(peaks)
     one, other = (sure_level(fit_tail(p, 0.0, 5.0), 0.1) for p in (peaks, mixed))
     assert one == pytest.approx(other, rel=1e-9)
+
+
+def test_below_the_threshold_nothing_was_counted() -> None:
+    tail = Tail(1.0, 2.0, 1.0, 0.0, 20, 10.0)
+    assert tail.rate(0.999) == math.inf
+    assert tail.rate(1.0) == 2.0
