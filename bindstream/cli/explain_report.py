@@ -61,7 +61,7 @@ def _standing(queries: list[dict[str, Any]]) -> RenderableType:
     for each in queries:
         z, on = each["z"], each["on"]
         known = z is not None and math.isfinite(z)
-        reached = known and z >= on
+        reached = known and z >= on and each["share"] >= each["least_share"]
         table.add_row(
             escape(each["query"]),
             Text(bar_with_cut(z if known else 0.0, on), style="bold red" if reached else "cyan"),

@@ -47,8 +47,9 @@ def media(modality: ModalityName, kept: Sequence[Kept], peak_ns: int) -> Files:
             return {"picture.jpg": nearest(kept, peak_ns).data, **film(kept)}
         case "audio":
             sound = joined(kept)
-            picture = png(spectrogram(sound.astype(np.float32) / np.float32(32767)))
-            return {"sound.wav": wav(sound), "spectrogram.png": picture}
+            picture = io.BytesIO()  # noise is five times as large as PNG
+            spectrogram(sound.astype(np.float32) / np.float32(32767)).save(picture, "JPEG")
+            return {"sound.wav": wav(sound), "spectrogram.jpg": picture.getvalue()}
         case "imu":
             return motion(kept)
         case _:

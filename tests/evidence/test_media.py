@@ -30,7 +30,7 @@ def test_a_sound_is_what_was_heard_and_its_picture_shows_the_note() -> None:
         samples = np.frombuffer(heard.readframes(heard.getnframes()), "<i2") / 32767
     expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(3 * 16000) / 16000)
     np.testing.assert_allclose(samples, expected, atol=1e-4)
-    picture = np.asarray(Image.open(io.BytesIO(files["spectrogram.png"]))).sum(axis=2)
+    picture = np.asarray(Image.open(io.BytesIO(files["spectrogram.jpg"]))).sum(axis=2)
     loudest = picture.mean(axis=1).argmax()  # rows from 8 kHz down to 0
     assert 8000 * (1 - loudest / len(picture)) == pytest.approx(440, abs=60)
 
