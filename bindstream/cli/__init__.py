@@ -17,6 +17,7 @@ _GROUPS = (
     "watching",
     "explain",
     "query",
+    "rule",
     "search",
     "backtest",
     "calibrate",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bindstream import Alert, Config, Pipeline
+from bindstream.config import load_config
 
+EXAMPLE = Path(__file__).parents[2] / "configs" / "rules.yaml"
 HOUSE = {
     "kind": "scene",
     "seed": 2,
@@ -100,6 +103,18 @@ def test_a_recording_gives_the_same_alerts_of_rules_again(alerts: dict[str, list
         )
 
     assert plain(raised()) == plain(alerts)
+
+
+def test_every_rule_of_the_example_finds_what_happens_in_it() -> None:
+    config = load_config(EXAMPLE)
+    quick = [
+        s.model_copy(update={"source": s.source.model_copy(update={"speed": "max"})})
+        for s in config.streams
+    ]
+    pipeline = Pipeline(config.model_copy(update={"streams": tuple(quick)}))
+    begun = [r.query for r in pipeline if isinstance(r, Alert) and r.state == "started"]
+    assert sorted(begun) == ["break-in", "fall-then-still", "someone-there", "stove-left-on"]
+    assert pipeline.warnings == []
 
 
 def test_a_sensor_that_never_says_anything_is_an_alert() -> None:

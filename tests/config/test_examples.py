@@ -29,7 +29,8 @@ def test_the_model_that_ships_knows_every_word_of_the_examples() -> None:
 
 
 def test_there_is_one_for_each_use() -> None:
-    assert [path.stem for path in CONFIGS] == ["by_example", "demo", "laptop", "robot", "wearable"]
+    named = ["by_example", "demo", "laptop", "robot", "rules", "wearable"]
+    assert [path.stem for path in CONFIGS] == named
 
 
 def test_what_is_watched_for_by_example_is_found_where_it_happens() -> None:

@@ -1,0 +1,195 @@
+"""bindstream rule: what queries, readings and silences of a running pipeline amount to."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from bindstream.cli.app import app, errors, out
+from bindstream.cli.bus_options import (
+    AddressOption,
+    ClientOption,
+    ConfigOption,
+    KeysOption,
+    reach,
+)
+from bindstream.keys import OWN_CLIENT
+
+rule_app = typer.Typer(
+    no_args_is_help=True,
+    help="Add, list and remove rules: queries together, readings, silent sensors.",
+)
+app.add_typer(rule_app, name="rule")
+
+_ADD_HELP = """Watch for what several queries amount to, for a reading, or for a silent sensor.
+
+Queries are named by their ids (`bindstream query list`). What is added up is evidence, so that two
+weak signs may be enough where neither is alone. A rule that is added lasts as long as the run:
+write it into the configuration to keep it.
+
+Examples:
+
+  bindstream rule add break-in --all glass-breaking --all person --none dog --budget 1/week
+
+  bindstream rule add fall-then-still --sequence falling --sequence lying-still --within 30
+
+  bindstream rule add oven --reading max_c --above 60 --for 10 --stream stove
+
+  bindstream rule add dead-microphone --silent 30 --stream hall
+"""
+_LIST_HELP = """Show the rules, and how much evidence starts an alert of those over queries.
+
+Examples:
+
+  bindstream rule list
+
+  bindstream rule list --json
+"""
+_REMOVE_HELP = """Stop watching for a rule; its event, if one is going on, ends.
+
+Example:
+
+  bindstream rule remove break-in
+"""
+_Ids = list[str] | None
+
+
+@rule_app.command("add", help=_ADD_HELP)
+def add(
+    rule_id: Annotated[str, typer.Argument(metavar="ID", help="Its name; no query's.")],
+    all_of: Annotated[_Ids, typer.Option("--all", help="Each of these; repeat it.")] = None,
+    any_of: Annotated[_Ids, typer.Option("--any", help="One of these; repeat it.")] = None,
+    sequence: Annotated[
+        _Ids, typer.Option("--sequence", help="One after the other; repeat it.")
+    ] = None,
+    none_of: Annotated[
+        _Ids, typer.Option("--none", help="What speaks against it; repeatable.")
+    ] = None,
+    within: Annotated[
+        float | None, typer.Option(help="How far apart the signs may lie, seconds.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(metavar="RATE", help="False alarms allowed: 0.2, 3/day, 1/week.")
+    ] = None,
+    reading: Annotated[str | None, typer.Option(help="A reading of windows, as max_c.")] = None,
+    above: Annotated[float | None, typer.Option(help="It is an event from here up.")] = None,
+    below: Annotated[float | None, typer.Option(help="It is an event from here down.")] = None,
+    until: Annotated[float | None, typer.Option(help="And goes on until it is back here.")] = None,
+    for_s: Annotated[float | None, typer.Option("--for", help="At least so long, seconds.")] = None,
+    silent: Annotated[
+        float | None, typer.Option(help="No window comes for so long, seconds.")
+    ] = None,
+    streams: Annotated[
+        _Ids, typer.Option("--stream", help="This stream alone (readings, silence); repeatable.")
+    ] = None,
+    min_length: Annotated[
+        float | None, typer.Option(help="Shorter events say nothing, seconds.")
+    ] = None,
+    max_length: Annotated[
+        float | None, typer.Option(help="Longer events end after so long, seconds.")
+    ] = None,
+    cooldown: Annotated[float | None, typer.Option(help="Silence after an alert, seconds.")] = None,
+    text: Annotated[str | None, typer.Option(help="What alerts show; the ID if left out.")] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Take the place of a rule of the same ID.")
+    ] = False,
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    keys: KeysOption = None,
+    client: ClientOption = OWN_CLIENT,
+) -> None:
+    given = {
+        "id": rule_id,
+        "text": text,
+        "all": all_of or None,
+        "any": any_of or None,
+        "sequence": sequence or None,
+        "none": none_of or None,
+        "within_s": within,
+        "budget": budget,
+        "reading": reading,
+        "above": above,
+        "below": below,
+        "until": until,
+        "for_s": for_s,
+        "silent_s": silent,
+        "streams": streams or None,
+        "min_length_s": min_length,
+        "max_length_s": max_length,
+        "cooldown_s": cooldown,
+    }
+    said = {key: value for key, value in given.items() if value is not None}
+    request = {"op": "rule.add", "rule": said, "replace": replace}
+    _ask(request, config, address, keys, client)
+    out.print(f"Watching for {rule_id}: {made_of(said)}.", markup=False, highlight=False)
+
+
+@rule_app.command("list", help=_LIST_HELP)
+def list_rules(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    keys: KeysOption = None,
+    client: ClientOption = OWN_CLIENT,
+) -> None:
+    status = _ask({"op": "status"}, config, address, keys, client)
+    if as_json:
+        typer.echo(json.dumps(status["rules"], indent=2, ensure_ascii=False))
+        return
+    if not status["rules"]:
+        out.print("There are no rules.")
+        return
+    armed = {line["query"]: line for line in status["match"].get("rules", ())}
+    table = Table(box=SIMPLE_HEAD)
+    for heading in ("id", "made of", "streams", "alert at", "false alarms"):
+        table.add_column(heading, overflow="fold")  # an id cut short could not be removed
+    for rule in status["rules"]:
+        level = armed.get(rule["id"])
+        table.add_row(
+            rule["id"],
+            escape(made_of(rule)),
+            ", ".join(rule.get("streams") or ["all"]),
+            f"evidence {level['on']:.1f}" if level else "",
+            escape(level["promise"]) if level else "",
+        )
+    out.print(table)
+
+
+@rule_app.command("remove", help=_REMOVE_HELP)
+def remove(
+    rule_id: Annotated[str, typer.Argument(metavar="ID", help="As `rule list` shows it.")],
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    keys: KeysOption = None,
+    client: ClientOption = OWN_CLIENT,
+) -> None:
+    _ask({"op": "rule.remove", "id": rule_id}, config, address, keys, client)
+    out.print(f"No longer watching for {rule_id}.", markup=False, highlight=False)
+
+
+def made_of(rule: dict[str, Any]) -> str:
+    """A rule as plain data, in words."""
+    if "silent_s" in rule:
+        return f"silent for {rule['silent_s']:g} s"
+    lasting = f" for {rule['for_s']:g} s" if rule.get("for_s") else ""
+    if "reading" in rule:
+        side = "above" if rule.get("above") is not None else "below"
+        return f"{rule['reading']} {side} {rule[side]:g}{lasting}"
+    joined = {"all": " and ", "any": " or ", "sequence": ", then "}
+    said = next((word.join(rule[key]) for key, word in joined.items() if rule.get(key)), "")
+    without = f" without {' or '.join(rule['none'])}" if rule.get("none") else ""
+    within = f" within {rule['within_s']:g} s" if rule.get("within_s") else ""
+    return f"{said}{without}{within}"
+
+
+def _ask(request: dict[str, Any], config: Any, address: Any, keys: Any, client: str) -> Any:
+    from bindstream.control import ask
+
+    to = reach(config, keys, client)
+    with errors.status("Waiting for the pipeline …"):
+        return ask(address or to.control, request, keys=to.keys)
