@@ -17,7 +17,7 @@ _GROUPS = (
     "watching",
     "explain",
     "query",
-    "rule",
+    "alerts",
     "search",
     "backtest",
     "calibrate",

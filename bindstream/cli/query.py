@@ -71,6 +71,20 @@ Example:
 
   bindstream query remove glass-breaking
 """
+_PAUSE_HELP = """Say nothing of a query until it is resumed; its event, if one is going on, ends.
+
+With a `state` or a `history` in the configuration it stays paused after a restart, too.
+
+Example:
+
+  bindstream query pause glass-breaking
+"""
+_RESUME_HELP = """Watch for a paused query again, with what was heard meanwhile as its background.
+
+Example:
+
+  bindstream query resume glass-breaking
+"""
 
 
 @query_app.command("add", help=_ADD_HELP)
@@ -149,8 +163,7 @@ def add(
         status = _ask({"op": "status"}, config, address, keys, client)
         request["examples"] = _examples(files, status["model"], model)
     answer = _ask(request, config, address, keys, client)
-    for warning in answer.get("warnings", []):
-        errors.print(warning, style="yellow", markup=False, highlight=False)
+    _warn(answer)
     words = " | ".join(answer["text"])
     out.print(f"Watching for {answer['id']}: {words}.", markup=False, highlight=False)
 
@@ -175,7 +188,7 @@ def list_queries(
     for query in queries:
         table.add_row(
             query["id"],
-            escape(_asked(query)),
+            escape(_asked(query)) + (" (paused)" if query.get("paused") else ""),
             escape(" | ".join(query["negatives"])),
             ", ".join(query["streams"] or ["all"]),
             ", ".join(query["modalities"] or ["all"]),
@@ -204,8 +217,39 @@ def remove(
     keys: KeysOption = None,
     client: ClientOption = OWN_CLIENT,
 ) -> None:
-    _ask({"op": "query.remove", "id": query_id}, config, address, keys, client)
+    _warn(_ask({"op": "query.remove", "id": query_id}, config, address, keys, client))
     out.print(f"No longer watching for {query_id}.", markup=False, highlight=False)
+
+
+@query_app.command("pause", help=_PAUSE_HELP)
+def pause(
+    query_id: Annotated[str, typer.Argument(metavar="ID", help="As `query list` shows it.")],
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    keys: KeysOption = None,
+    client: ClientOption = OWN_CLIENT,
+) -> None:
+    said = _ask({"op": "query.pause", "id": query_id}, config, address, keys, client)
+    _warn(said)
+    out.print(f"{query_id} is paused.", markup=False, highlight=False)
+
+
+@query_app.command("resume", help=_RESUME_HELP)
+def resume(
+    query_id: Annotated[str, typer.Argument(metavar="ID", help="As `query list` shows it.")],
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    keys: KeysOption = None,
+    client: ClientOption = OWN_CLIENT,
+) -> None:
+    said = _ask({"op": "query.resume", "id": query_id}, config, address, keys, client)
+    _warn(said)
+    out.print(f"Watching for {query_id} again.", markup=False, highlight=False)
+
+
+def _warn(answer: dict[str, Any]) -> None:
+    for warning in answer.get("warnings", []):
+        errors.print(warning, style="yellow", markup=False, highlight=False)
 
 
 def _content(taught: Path) -> dict[str, Any]:
