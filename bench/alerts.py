@@ -52,7 +52,7 @@ from streams import ASKED, STREAMS, Stream, parts
 
 from bindstream import lines
 from bindstream.config import QueryConfig
-from bindstream.lines import shape_of
+from bindstream.levels import shape_of
 from bindstream.matcher import SAME_MEANING, Query
 from bindstream.modalities import MODALITIES
 from bindstream.models import load_model

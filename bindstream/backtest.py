@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from bindstream.budget.events import Levels, Series, Shape, critical_levels, events
-from bindstream.budget.heard import Piece
+from bindstream.budget.heard import Heard, Piece
 from bindstream.budget.promise import CANDIDATES, Promise, promise
 from bindstream.calibration import Backgrounds
-from bindstream.lines import shape_of
+from bindstream.levels import shape_of
 from bindstream.matcher import Matcher, Query, Vectors
+from bindstream.novelty import Novelty
 
 NEAR = 0.8
 """What reaches so much of the cut, and not the cut, just missed."""
@@ -66,14 +67,22 @@ def backtest(
         confirmed: intervals [start, end) in UTC ns of events that were true.
     """
     matcher, line = Matcher([query], background), Backgrounds(np.array([query.config.off]))
+    novelty = Novelty()
+    if query.config.unusual:
+        pieces, heard = list(pieces), Heard(len(query.positive))
+        heard.extend(pieces)
+        novelty.draw(heard)
     starts, ends, z = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0)]
     for begins, finishes, vectors in pieces:
         starts.append(begins)
         ends.append(finishes)
-        z.append(line.push_all(matcher.push(vectors)[1])[:, 0].astype(np.float64))
-    values = np.concatenate(z)
-    known = np.isfinite(values)  # not so in the warm-up
-    series = Series(values[known], np.concatenate(starts)[known], np.concatenate(ends)[known])
+        values = matcher.push(vectors)[1]
+        if query.config.unusual:
+            values = 1 - novelty.push(vectors, begins)[:, None]
+        z.append(line.push_all(values)[:, 0].astype(np.float64))
+    every = np.concatenate(z)
+    known = np.isfinite(every)  # not so in the warm-up
+    series = Series(every[known], np.concatenate(starts)[known], np.concatenate(ends)[known])
     shape = shape_of(query.config)
     made = promise(series, shape, query.config.budget, confirmed)
     threshold = float(np.quantile(series.values, CANDIDATES)) if len(series) else 0.0

@@ -110,6 +110,14 @@ class Backgrounds:
         self._run = np.delete(self._run, line)
         self._turn = len(self)
 
+    def replace(self, line: int, other: Backgrounds) -> None:
+        """A line learns anew what `other`, of one line, did."""
+        self._ring[:, line] = np.roll(other._ring[:, 0], self._at - other._at)
+        self._median[line], self._sigma[line] = other._median[0], other._sigma[0]
+        self._weight[line], self._run[line] = other._weight[0], other._run[0]
+        self._apart[:, line] = other._apart[:, 0]
+        self._turn = min(self._turn, line)
+
     def z(self, values: Values) -> Values:
         """z of values (…, q) against the background as it is; NaN while still warming up."""
         return np.asarray((values - self._median) / self._sigma, np.float32)

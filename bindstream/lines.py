@@ -9,23 +9,23 @@ from __future__ import annotations
 import dataclasses
 import heapq
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import overload
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bindstream.budget.events import Series, Shape
+from bindstream.budget.events import Series, Times
 from bindstream.budget.heard import Heard, Piece
-from bindstream.budget.promise import Promise, promise
+from bindstream.budget.promise import promise
 from bindstream.budget.rejected import Judged, Rejected, raised, usual
-from bindstream.budget.tail import FEWEST, Tail
+from bindstream.budget.tail import Tail
 from bindstream.calibration import Backgrounds, Values
-from bindstream.config import QueryConfig
+from bindstream.levels import level_from, shape_of
 from bindstream.matcher import Matcher, Query, Vectors, shares
+from bindstream.novelty import Novelty
 from bindstream.records import Alert, Embedding, Score
 from bindstream.rules import Level, Open, Rule, level_of
+from bindstream.scores import Scores
 
 FIRST_REFIT = 120
 """Windows after which a level is drawn from the background for the first time."""
@@ -40,59 +40,6 @@ SAMPLED = 1000
 """Windows of the past that tell what is usual on a stream."""
 TOGETHER = 256
 """New queries that learn what was heard side by side."""
-
-
-@dataclass(frozen=True)
-class Scores(Sequence[Score]):
-    """What each line made of one window, as `Score` records that are made when they are read."""
-
-    embedding: Embedding
-    queries: tuple[Query, ...]
-    cosines: Values
-    values: Values
-    z: Values
-    shares: Values
-    tails: Mapping[str, Tail]
-
-    def __len__(self) -> int:
-        return len(self.queries)
-
-    @overload
-    def __getitem__(self, line: int) -> Score: ...
-    @overload
-    def __getitem__(self, line: slice) -> list[Score]: ...
-    def __getitem__(self, line: int | slice) -> Score | list[Score]:
-        if isinstance(line, slice):
-            return [self[one] for one in range(*line.indices(len(self)))]
-        of, name = self.embedding, self.queries[line].config.id
-        tail, z = self.tails.get(name), float(self.z[line])
-        return Score(
-            query=name,
-            stream=of.stream,
-            modality=of.modality,
-            seq=of.seq,
-            start_ns=of.start_ns,
-            end_ns=of.end_ns,
-            cosine=float(self.cosines[line]),
-            value=float(self.values[line]),
-            z=z,
-            share=float(self.shares[line]),
-            per_hour=math.nan if tail is None or math.isnan(z) else tail.rate(z),
-            readings=of.readings,
-            stages=of.stages,
-        )
-
-
-def shape_of(query: QueryConfig) -> Shape:
-    """What an event of this query has to be, apart from how high."""
-    return Shape(
-        hysteresis=query.on - query.off,
-        needed=query.needed,
-        of=query.of,
-        least_ns=round(query.min_length_s * 1e9),
-        cooldown_ns=round(query.cooldown_s * 1e9),
-        most_ns=round(query.max_length_s * 1e9),
-    )
 
 
 class Lines:
@@ -110,7 +57,9 @@ class Lines:
         self._new: list[Query] = []
         self.matcher: Matcher | None = None
         self._heard = Heard(dim)
+        self._novelty = Novelty()
         self._backgrounds = Backgrounds(np.zeros(0, np.float32))
+        self._unusual = np.zeros(0, np.intp)
         self._on = np.zeros(0)
         self._share = np.zeros(0)
         self._at: dict[str, int] = {}
@@ -184,6 +133,7 @@ class Lines:
         self._queries = tuple(queries)
         self._at = {query.config.id: line for line, query in enumerate(queries)}
         self.matcher = self._matchers(self._queries) if queries else None
+        self._unusual = _unusual(queries)
         levels = [self.levels[q.config.id] for q in queries]
         self._on = np.array([level.on for level in levels], np.float32)
         self._share = np.array([level.share for level in levels], np.float32)
@@ -193,6 +143,8 @@ class Lines:
         if not self._new:
             return
         new, self._new = self._new, []
+        if any(query.config.unusual for query in new):
+            self._novelty.draw(self._heard)
         learned: list[Backgrounds] = []
         for start in range(0, len(new), TOGETHER):
             some = new[start : start + TOGETHER]
@@ -210,9 +162,28 @@ class Lines:
 
     def _learned(self, queries: Sequence[Query], lines: Backgrounds) -> Values:
         """z of queries for all that was heard, (n, q), which `lines` learn."""
-        matcher = self._matchers(tuple(queries))
-        found = [lines.push_all(matcher.push(piece)[1]) for piece in self._heard.vectors()]
-        return np.concatenate([np.zeros((0, len(queries)), np.float32), *found])
+        matcher, unusual = self._matchers(tuple(queries)), _unusual(queries)
+        found, starts = [np.zeros((0, len(queries)), np.float32)], self._heard.times()[0]
+        for piece in self._heard.vectors():
+            begins, starts = starts[: len(piece)], starts[len(piece) :]
+            scored = self._with_unusual(matcher.push(piece), unusual, piece, begins)
+            found.append(lines.push_all(scored[1]))
+        return np.concatenate(found)
+
+    def _with_unusual(
+        self, scored: tuple[Values, Values], unusual: NDArray[np.intp], of: Vectors, begins: Times
+    ) -> tuple[Values, Values]:
+        """Cosines and values (n, q) of windows (n, dim).
+
+        Args:
+            unusual: lines that score how new a window is: 1 less its cosine to the likest ones.
+            begins: (n,) when the windows begin, UTC ns.
+        """
+        if len(unusual):
+            likest = self._novelty.push(of, begins)[:, None]
+            scored = scored[0].copy(), scored[1].copy()
+            scored[0][:, unusual], scored[1][:, unusual] = likest, 1 - likest
+        return scored
 
     def push(
         self, embedding: Embedding, cosines: Values, values: Values
@@ -226,6 +197,9 @@ class Lines:
         taken = self._heard.push(embedding, repeated=repeated)
         if self.matcher is None:
             return [], []
+        begins, of = np.array([embedding.start_ns]), embedding.vector[None]
+        found = self._with_unusual((cosines[None], values[None]), self._unusual, of, begins)
+        cosines, values = found[0][0], found[1][0]
         alarmed = [self._at[event.alert.query] for event in self.open]
         z = self._backgrounds.push(values, repeated=repeated, alarmed=alarmed)
         likely = np.where(self.matcher.has_contrast, shares(values), np.float32(1))
@@ -265,8 +239,10 @@ class Lines:
         """Rejected events with the z that they would have against the background as it is now."""
         line = self._at[name]
         vectors = np.stack([each.vector for each in rejected])
+        query, begins = self._queries[line], np.zeros(len(vectors), np.int64)
+        scored = self._matchers((query,)).push(vectors)
         values = np.full((len(vectors), len(self._queries)), np.nan, np.float32)
-        values[:, line] = self._matchers((self._queries[line],)).push(vectors)[1][:, 0]
+        values[:, [line]] = self._with_unusual(scored, _unusual([query]), vectors, begins)[1]
         z = self._backgrounds.z(values)[:, line]
         return [
             dataclasses.replace(each, z=max(each.z, float(now)))
@@ -283,7 +259,11 @@ class Lines:
         line = self._at[heapq.heappop(self._refits)[1]]
         query = self._queries[line]
         learned = Backgrounds(np.array([query.config.off]))
+        if query.config.unusual:
+            self._novelty.draw(self._heard)
         level = self._refit(query, self._learned([query], learned)[:, 0])
+        if query.config.unusual:  # what was learned was held against another sample
+            self._backgrounds.replace(line, learned)
         self._on[line], self._share[line] = level.on, level.share
 
     def _refit(self, query: Query, z: Values) -> Level:
@@ -300,7 +280,7 @@ class Lines:
         due = min(math.ceil(total * GROWTH), total + MOST_REFIT)
         heapq.heappush(self._refits, (due, name))
         self._tails[name] = made.tail
-        level = self.levels[name] = _level(query.config, made)
+        level = self.levels[name] = level_from(query.config, made)
         return level
 
     def _raised(self, judged: Judged) -> NDArray[np.float64]:
@@ -318,16 +298,6 @@ class Lines:
         return [alert for rule in self._rules.values() for alert in rule.flush()]
 
 
-def _level(query: QueryConfig, made: Promise) -> Level:
-    """The level that holds, from what can be promised.
-
-    Once the budget can be promised, the level that keeps it. Until then the likeliest level for
-    it, not below the one that the query starts with.
-    """
-    apart = query.on - query.off
-    if made.is_kept:
-        return Level(made.cut, made.cut - apart, promise=str(made))
-    if made.tail.peaks < FEWEST:
-        return Level(query.on, query.off, query.share, str(made))
-    on = max(query.on, made.tail.level(query.budget))
-    return Level(on, on - apart, query.share, str(made))
+def _unusual(queries: Sequence[Query]) -> NDArray[np.intp]:
+    """The places of queries for whatever is unusual."""
+    return np.flatnonzero([query.config.unusual for query in queries])

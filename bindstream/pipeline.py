@@ -98,7 +98,7 @@ class Pipeline:
             examples = examples_for(query, self.model, kept, sent.get("examples"))
             taught = taught_of(query, sent.get("taught"))
             text, made_by = self.model.encode_text, self.model.fingerprint
-            encoded = encode_query(query, text, made_by, taught, examples)
+            encoded = encode_query(query, text, made_by, taught, examples, self.model.dim)
             check_heard(encoded.config, self.config.streams)
         except BindstreamError as error:
             if standing.is_filed:

@@ -114,9 +114,10 @@ def encode_query(
     model: str,
     taught: Taught | None = None,
     examples: Examples | None = None,
+    dim: int = 0,
 ) -> Query:
     """The query with its vectors; one that was taught, or is of examples alone, needs no text
-    tower.
+    tower. One for whatever is unusual has no direction: its vector is 0.
 
     A sum of words is contrasted as words are. One with an example of a sensor is contrasted with
     nothing (`NO_LEVEL`).
@@ -126,6 +127,7 @@ def encode_query(
         model: fingerprint of the model that `encode_text` belongs to.
         taught: what its file holds, if that was read already.
         examples: what `examples_for` made of its files and stored windows, if it has any.
+        dim: length of the model's vectors, for one that has none of its own.
 
     Raises:
         DataError: it was taught, but its file is not there or damaged.
@@ -138,6 +140,9 @@ def encode_query(
         taught.check_model(model, str(config.taught))
         nothing = np.zeros((0, taught.dim), np.float32)
         return Query(narrowed(config, taught), taught.unit, nothing, model, taught.level)
+    if config.unusual:
+        nothing = np.zeros((0, dim), np.float32)
+        return Query(config, np.zeros(dim, np.float32), nothing, model, NO_LEVEL)
     if config.terms:
         return _encode_sum(config, encode_text, model, examples or {})
     vectors = encode_text([*config.said, *config.held_against])
@@ -182,7 +187,7 @@ def _encode_sum(
 
 def doubts(config: QueryConfig, unknown: Sequence[str]) -> list[str]:
     """What to tell the user of a query: how its words are taken, and which the model never saw."""
-    if config.taught is not None:
+    if config.taught is not None or config.unusual:
         return []
     found = [unknown_words_warning(config, unknown)] if unknown else []
     if denied := [text for text in config.held_against if text not in config.negatives]:

@@ -75,8 +75,9 @@ class QueryEncoder:
         handle = self._embedder.handle
         if config.taught is not None:  # nothing is asked of a tower
             return encode_query(config, self._vectors, self.model, taught), []
-        examples = examples_for(config, _Towers(self._embedder), self._history, content)
-        query = encode_query(config, self._vectors, self.model, examples=examples)
+        towers = _Towers(self._embedder)
+        examples = examples_for(config, towers, self._history, content)
+        query = encode_query(config, self._vectors, self.model, examples=examples, dim=towers.dim)
         if not config.texts:
             return query, []
         unknown = ray.get(handle.unknown_words.remote(list(config.texts)), timeout=ENCODE_S)

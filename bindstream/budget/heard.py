@@ -108,5 +108,8 @@ class Heard:
         interval [start, end) in UTC ns."""
         starts, ends = self.times()
         others = np.flatnonzero((ends <= but[0]) | (starts >= but[1]))
-        taken = others[:: max(-(-len(others) // most), 1)]
-        return np.asarray(self._vectors[(self._first + taken) % len(self._times)], np.float32)
+        return self.take(others[:: max(-(-len(others) // most), 1)])
+
+    def take(self, places: NDArray[np.intp]) -> NDArray[np.float32]:
+        """The vectors (n, dim) at these places; 0 is the oldest."""
+        return np.asarray(self._vectors[(self._first + places) % len(self._times)], np.float32)

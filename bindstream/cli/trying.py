@@ -80,7 +80,7 @@ def encoded(model: Model, queries: Sequence[QueryConfig], history: Path | None) 
         for query in queries:
             examples = examples_for(query, model, history)
             text, made_by = model.encode_text, model.fingerprint
-            found.append(encode_query(query, text, made_by, examples=examples))
+            found.append(encode_query(query, text, made_by, examples=examples, dim=model.dim))
     warn_of(model, dict.fromkeys(text for query in queries for text in query.texts))
     for query in queries:
         for note in doubts(query, []):

@@ -20,7 +20,7 @@ from bindstream.combine.odds import LEAST, chance, evidence, log_odds, reaches
 from bindstream.combine.signs import SILENCE_NS, Sign, Signs, Sum
 from bindstream.config import QueryConfig
 from bindstream.config.rule import CombinedRule
-from bindstream.lines import shape_of
+from bindstream.levels import shape_of
 from bindstream.records import Alert, Embedding, Part, Score
 from bindstream.rules import Level, Rule
 

@@ -91,6 +91,11 @@ class QueryConfig(Section):
         default=None,
         description="file made by `bindstream teach`: its examples are watched for, not the words",
     )
+    unusual: bool = Field(
+        default=False,
+        description="watch for whatever is new on a stream, beside what it gave before; no words "
+        "are needed, `text` is what alerts show",
+    )
     negatives: Phrases = Field(
         default=(), description="what it is not: sounds or sights it is easily mistaken for"
     )
@@ -147,6 +152,8 @@ class QueryConfig(Section):
         taught = data.get("taught")
         if data.get("text") is None and isinstance(taught, str | Path) and Path(taught).stem:
             data = {**data, "text": Path(taught).stem}
+        if data.get("text") is None and data.get("unusual") is True:
+            data = {**data, "text": "something unusual"}
         if data.get("id") is not None:
             return data
         said = (_as_tuple(data.get(key)) for key in ("text", "like", "plus"))
@@ -193,6 +200,12 @@ class QueryConfig(Section):
                 "what was taught is neither added to nor taken from: teach it with these files, "
                 "or leave `taught` out",
             )
+        if self.unusual and (self.taught is not None or self.terms or self.negatives):
+            raise PydanticCustomError(
+                "unusual_what",
+                "`unusual` is held against what the stream gave before, not against words or "
+                "examples: leave taught, like, plus, minus and negatives out",
+            )
         if not self.text and not any(each.weight > 0 for each in self.terms):
             raise PydanticCustomError(
                 "nothing", "there is nothing to watch for: give `text`, `like`, `plus` or `taught`"
@@ -202,7 +215,8 @@ class QueryConfig(Section):
     @model_validator(mode="after")
     def _no_mere_absence(self) -> QueryConfig:
         added = [each.what for each in self.terms if each.kind == "words"]
-        for phrase in (*self.text, *added) if self.taught is None and not self.literal else ():
+        worded = self.taught is None and not self.unusual and not self.literal
+        for phrase in (*self.text, *added) if worded else ():
             found = meant(phrase)
             if found is not None and found.denied and phrase in added:
                 raise PydanticCustomError(
@@ -227,8 +241,8 @@ class QueryConfig(Section):
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """All words that it takes a text tower for; none for what was taught."""
-        if self.taught is not None:
+        """All words that it takes a text tower for; none for what was taught or is unusual."""
+        if self.taught is not None or self.unusual:
             return ()
         added = [each.what for each in self.terms if each.kind == "words"]
         return tuple(dict.fromkeys((*self.said, *self.held_against, *added)))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bindstream.budget.events import Series, Shape, critical_levels, events
 from bindstream.config import QueryConfig
-from bindstream.lines import shape_of
+from bindstream.levels import shape_of
 from bindstream.records import Score
 from bindstream.rules import Level, Rule
 
