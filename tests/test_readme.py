@@ -108,6 +108,6 @@ def test_the_configurations_shown_are_ones_that_load(shown: str) -> None:
 )
 def test_every_command_shown_exists(line: str) -> None:
     words = [w for w in line.split()[1:3] if re.fullmatch(r"[a-z]+", w)]
-    command = words[:2] if words[0] in ("query", "model") else words[:1]
+    command = words[:2] if words[0] in ("query", "rule", "model") else words[:1]
     done = CliRunner().invoke(app, [*command, "--help"])
     assert done.exit_code == 0, done.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from bindstream.errors import BusError
 from bindstream.modalities import SENSORS
-from bindstream.records import Alert, Embedding
+from bindstream.records import Alert, Embedding, Part
 from bindstream.wire import (
     DIM_MOST,
     HEADER_MOST,
@@ -102,6 +103,12 @@ def test_an_alert_arrives_as_it_was_sent(sent: Alert) -> None:
     frames = encode_alert(sent)
     assert frames[0] == f"alert.{sent.query}".encode()
     assert decode(frames) == sent
+
+
+def test_an_alert_of_a_rule_arrives_with_its_parts() -> None:
+    part = Part("glass", "mic", "audio", 10, 20, 4.5)
+    sent = dataclasses.replace(ALERT, measure="log_odds", parts=(part, part))
+    assert decode_alert(encode_alert(sent)) == sent
 
 
 def test_the_vector_is_little_endian_float32_whatever_the_host_computes_in() -> None:
