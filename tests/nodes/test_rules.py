@@ -77,5 +77,5 @@ def test_rules_are_watched_for_and_answer_control(tiny_model: Path) -> None:
             with pytest.raises(BusError, match=said):
                 ask(run.control, request)
         assert ask(run.control, {"op": "rule.remove", "id": "noise"}) == {"id": "noise"}
-        assert ask(run.control, {"op": "query.remove", "id": "dog"}) == {"id": "dog"}
+        assert ask(run.control, {"op": "query.remove", "id": "dog"})["id"] == "dog"
         assert [rule["id"] for rule in run.status()["rules"]] == ["warm", "dead", "cold"]
