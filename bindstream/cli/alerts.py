@@ -90,7 +90,7 @@ def alerts(
     from bindstream.cli.search import when
 
     since_ns = None if since is None else when(since, time.time_ns(), "--since")
-    asked = {"since_ns": since_ns, "query": query, "stream": stream, "most": most}
+    asked: dict[str, Any] = {"since_ns": since_ns, "query": query, "stream": stream, "most": most}
     answer = _ask({"op": "alert.list", **asked}, state, config, address, keys, client)
     if answer is not None:
         found = answer["alerts"]
