@@ -18,9 +18,8 @@ from bench.memory import resident_bytes
 from bindstream.config import QueryConfig
 from bindstream.matcher import Query
 from bindstream.records import Embedding
-from bindstream.watch import Watch
+from bindstream.watch import TOGETHER, Watch
 
-TOGETHER = 16
 PHRASES = 200  # as many as the starter contrasts a sound with
 HEARD_S = 60  # of every stream, before it counts
 

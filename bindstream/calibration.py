@@ -44,8 +44,8 @@ HELD_BACK = np.float32(16)
 """Added to values that are remembered but not learned, being of an event; all lie within ±4."""
 FRESH = 20
 """A level is taken anew once one in so many of the windows remembered is new."""
-AT_ONCE = 64 * MEMORY
-"""Values sorted a window, a millisecond's work: levels of very many lines are taken in turns."""
+AT_ONCE = 32 * MEMORY
+"""Values sorted a window, half a millisecond's work: levels of very many are taken in turns."""
 
 
 class Backgrounds:
@@ -179,10 +179,10 @@ class Backgrounds:
     def _measure(self, z: Values, above: NDArray[np.bool_]) -> None:
         """Takes in how far windows (n, q) that are no events lie from the median, in sigmas."""
         if self._weight.any():
-            counted = ~above & np.isfinite(z)
-            apart = np.where(counted, np.minimum(np.abs(z), CLIPPED), 0)
+            left_out = above | np.isnan(z)
+            apart = np.fmin(np.abs(z), CLIPPED) * ~left_out
             self._apart[0] += apart.sum(0, np.float64)
-            self._apart[1] += counted.sum(0)
+            self._apart[1] += len(z) - left_out.sum(0)
 
     def _advance(self, rows: int) -> None:
         self._at += rows

@@ -34,8 +34,9 @@ GROWTH = 1.1
 MOST_REFIT = 3600
 """And after so many windows at the latest."""
 RESTS = 180
-"""Between two levels as many windows go by as were heard, divided by this: whatever the number of
-queries, drawing levels takes about a millisecond a window."""
+OVERHEAD = 1800
+"""Between two levels as many windows go by as were heard, and `OVERHEAD`, divided by `RESTS`:
+whatever the number of queries, drawing levels takes about a millisecond a window."""
 SAMPLED = 1000
 """Windows of the past that tell what is usual on a stream."""
 TOGETHER = 256
@@ -252,7 +253,7 @@ class Lines:
     def _refit_one(self) -> None:
         """The level of one query that is due, if there was enough rest."""
         self._rested += 1
-        has_rested = self._rested * RESTS >= len(self._heard)
+        has_rested = self._rested * RESTS >= len(self._heard) + OVERHEAD
         if not (has_rested and self._refits and self._refits[0][0] <= self._heard.total):
             return
         self._rested = 0

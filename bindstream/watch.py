@@ -20,6 +20,10 @@ from bindstream.matcher import Matcher, Query, Vectors
 from bindstream.records import Alert, Embedding, ModalityName, Score
 from bindstream.rules import Level, Open, Rule
 
+TOGETHER = 64
+"""Windows that are best scored in one go at most: with very many queries that takes hardly longer
+than one."""
+
 
 class Watch:
     """Watches every stream for every query and every rule. Reads no clock.

@@ -25,7 +25,7 @@ from bindstream.recalling import recall
 from bindstream.records import Alert, Embedding, ModalityName, Score
 from bindstream.sinks import Sink, open_sink
 from bindstream.state import Memory, State
-from bindstream.watch import Watch
+from bindstream.watch import TOGETHER, Watch
 from nodes.wiring import Wiring
 
 LAST_MOST = 200
@@ -217,13 +217,12 @@ class MatchNode:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._beat_s = time.monotonic()
-            record = self._subscriber.receive(0.2)
+            came = self._received()
             try:
                 with self._lock:
                     if self._stopping.is_set():
                         return  # the sinks are closed
-                    if isinstance(record, Embedding):
-                        self._take(record)
+                    self._take(came)
                     if self._watch is not None:
                         now_ns = self._clock.now_ns()
                         self._announce(self._watch.due(now_ns))
@@ -231,18 +230,34 @@ class MatchNode:
             except Exception as error:  # one bad record must not end the watch; health says it
                 self._error = f"{type(error).__name__}: {error}"
 
-    def _take(self, embedding: Embedding) -> None:
+    def _received(self) -> list[Embedding]:
+        """The vectors that have come, at most `TOGETHER`; waits a moment for the first."""
+        came: list[Embedding] = []
+        record = self._subscriber.receive(0.2)
+        while record is not None:
+            if isinstance(record, Embedding):
+                came.append(record)
+            record = self._subscriber.receive(0) if len(came) < TOGETHER else None
+        return came
+
+    def _take(self, came: Sequence[Embedding]) -> None:
+        if not came:
+            return
         self._heard_s = time.monotonic()
-        stages = {**embedding.stages, "delivered": self._clock.now_ns()}
-        embedding = dataclasses.replace(embedding, stages=stages)
-        self._embeddings[embedding.stream] = self._embeddings.get(embedding.stream, 0) + 1
-        self._latency.push(stages)
-        self._newest[embedding.stream] = embedding
+        delivered_ns = self._clock.now_ns()
+        taken = []
+        for embedding in came:
+            stages = {**embedding.stages, "delivered": delivered_ns}
+            taken.append(dataclasses.replace(embedding, stages=stages))
+            name = embedding.stream
+            self._embeddings[name] = self._embeddings.get(name, 0) + 1
+            self._latency.push(stages)
+            self._newest[name] = taken[-1]
         if self._watch is None:
             return
-        scores, alerts = self._watch.push(embedding)
-        self._scores[embedding.stream] = scores
-        self._announce(alerts)
+        for embedding, (scores, alerts) in zip(taken, self._watch.push_all(taken), strict=True):
+            self._scores[embedding.stream] = scores
+            self._announce(alerts)
 
     def _announce(self, alerts: Sequence[Alert]) -> None:
         alerts = [self._told(alert) for alert in alerts]
