@@ -171,3 +171,27 @@ def at_most(one: Way, truth: Truth, wanted: Sequence[int]) -> list[Judged]:
             low, high = (middle, high) if at(middle).false <= most else (low, middle)
         found.append(nothing if low < 0 else at(low))
     return found
+
+
+def one_level(ways: Sequence[Way], truths: Sequence[Truth], most: int) -> tuple[int, int]:
+    """False alarms and events found by the lowest cut that is the same for all lines and has at
+    most so many false alarms in all of them."""
+    pooled = [np.sort(one.series.values)[::-1][: len(one.series) // 10] for one in ways]
+    values = np.sort(np.concatenate(pooled))[::-1]
+    values = values[np.isfinite(values)]
+
+    def at(place: int) -> tuple[int, int]:
+        cut = float(values[place])
+        found = [judged(one.alerts(cut), known) for one, known in zip(ways, truths, strict=True)]
+        return sum(each.false for each in found), sum(each.found for each in found)
+
+    low, high, best = -1, 0, (0, 0)
+    while high < len(values) - 1 and (found := at(high))[0] <= most:
+        low, high, best = high, min(2 * high + 1, len(values) - 1), found
+    while high - low > 1:
+        middle = (low + high) // 2
+        if (found := at(middle))[0] <= most:
+            low, best = middle, found
+        else:
+            high = middle
+    return best
