@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from bindstream.budget.events import Shape
-from bindstream.budget.promise import Promise
+import dataclasses
+
+import numpy as np
+
+from bindstream.budget.events import Series, Shape
+from bindstream.budget.promise import Promise, promise
+from bindstream.budget.rejected import Judged
 from bindstream.budget.tail import FEWEST
 from bindstream.config import QueryConfig
 from bindstream.rules import Level
+
+DAY_NS = 24 * 3_600_000_000_000
+AROUND_NS = 3 * 3_600_000_000_000
+"""What was heard so long before and after the same time of day tells how lively it is then."""
+DAY_HEARD_H = 18.0
+"""Hours of background below which nothing is said of times of day."""
 
 
 def shape_of(query: QueryConfig) -> Shape:
@@ -19,6 +30,31 @@ def shape_of(query: QueryConfig) -> Shape:
         cooldown_ns=round(query.cooldown_s * 1e9),
         most_ns=round(query.max_length_s * 1e9),
     )
+
+
+def drawn(query: QueryConfig, series: Series, judged: Judged) -> tuple[Promise, Level]:
+    """What can be promised on the background `series`, and the level that holds after it.
+
+    Where a day is known, the level of a time of day that is livelier than others is raised to what
+    the budget takes then: false alarms of a whole day are not to come in its liveliest hours.
+    """
+    shape = shape_of(query)
+    made = promise(series, shape, query.budget, judged.confirmed, judged.false)
+    level = level_from(query, made)
+    if series.hours < DAY_HEARD_H:
+        return made, level
+    now = promise(_same_time(series), shape, query.budget, judged.confirmed, judged.false).tail
+    if now.peaks < FEWEST:
+        return made, level
+    up = max(now.level(query.budget) - level.on, 0.0)
+    return made, dataclasses.replace(level, on=level.on + up, off=level.off + up)
+
+
+def _same_time(series: Series) -> Series:
+    """The windows around the time of day at which the series ends."""
+    apart = (series.ends_ns - series.ends_ns[-1]) % DAY_NS
+    near = np.minimum(apart, DAY_NS - apart) <= AROUND_NS
+    return Series(series.values[near], series.starts_ns[near], series.ends_ns[near])
 
 
 def level_from(query: QueryConfig, made: Promise) -> Level:

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from bindstream.budget.events import Series, Times
 from bindstream.budget.heard import Heard, Piece
-from bindstream.budget.promise import promise
 from bindstream.budget.rejected import Judged, Rejected, raised, usual
 from bindstream.budget.tail import Tail
 from bindstream.calibration import Backgrounds, Values
-from bindstream.levels import level_from, shape_of
+from bindstream.levels import drawn
 from bindstream.matcher import Matcher, Query, Vectors, shares
 from bindstream.novelty import Novelty
 from bindstream.records import Alert, Embedding, Score
@@ -276,12 +275,11 @@ class Lines:
         # A level raised by so much is a score lowered by as much.
         values = z.astype(np.float64) - self._raised(judged)
         series = Series(values[known], starts[known], ends[known])
-        shape, budget = shape_of(query.config), query.config.budget
-        made = promise(series, shape, budget, judged.confirmed, judged.false)
+        made, level = drawn(query.config, series, judged)
         due = min(math.ceil(total * GROWTH), total + MOST_REFIT)
         heapq.heappush(self._refits, (due, name))
         self._tails[name] = made.tail
-        level = self.levels[name] = level_from(query.config, made)
+        self.levels[name] = level
         return level
 
     def _raised(self, judged: Judged) -> NDArray[np.float64]:
