@@ -19,10 +19,11 @@ from bindstream.budget.heard import Heard, Piece
 from bindstream.budget.rejected import Judged, Rejected, raised, usual
 from bindstream.budget.tail import Tail
 from bindstream.calibration import Backgrounds, Values
+from bindstream.combine.past import Past, least_sign
 from bindstream.levels import drawn
 from bindstream.matcher import Matcher, Query, Vectors, shares
 from bindstream.novelty import Novelty
-from bindstream.records import Alert, Embedding, Score
+from bindstream.records import Alert, Embedding, ModalityName, Score
 from bindstream.rules import Level, Open, Rule, level_of
 from bindstream.scores import Scores
 
@@ -38,6 +39,8 @@ OVERHEAD = 1800
 whatever the number of queries, drawing levels takes about a millisecond a window."""
 SAMPLED = 1000
 """Windows of the past that tell what is usual on a stream."""
+AT_ONCE = 0
+"""When a level is due that waits for no rest: a user has said something."""
 TOGETHER = 256
 """New queries that learn what was heard side by side."""
 
@@ -105,7 +108,9 @@ class Lines:
         drawn anew soon."""
         self._judged[query_id] = judged
         if query_id in self._at and len(self._heard) >= FIRST_REFIT:
-            self._refits = [(0 if name == query_id else due, name) for due, name in self._refits]
+            self._refits = [
+                (AT_ONCE if name == query_id else due, name) for due, name in self._refits
+            ]
             heapq.heapify(self._refits)
 
     def rule(self, query: Query) -> Rule:
@@ -115,6 +120,19 @@ class Lines:
     def place(self, query_id: str) -> int | None:
         """The place of a query's score among `push`'s scores; None if it has none."""
         return self._at.get(query_id)
+
+    def past(self, query_id: str, stream: str, modality: ModalityName) -> Past | None:
+        """What a query made of all that was heard; None while no level was drawn from that."""
+        if (tail := self._tails.get(query_id)) is None:
+            return None
+        query, level = self._queries[self._at[query_id]], self.levels[query_id]
+        z = self._learned([query], Backgrounds(np.array([query.config.off])))[:, 0]
+        likely = np.ones(len(z))
+        high = np.flatnonzero(z >= least_sign(tail, level))
+        if len(high) and (matcher := self._matchers((query,))).has_contrast[0]:
+            likely[high] = shares(matcher.push(self._heard.take(high))[1][:, 0])
+        budget, times = query.config.budget, self._heard.times()
+        return Past(query_id, budget, stream, modality, *times, z, likely, tail, level)
 
     @property
     def open(self) -> list[Open]:
@@ -252,8 +270,9 @@ class Lines:
     def _refit_one(self) -> None:
         """The level of one query that is due, if there was enough rest."""
         self._rested += 1
+        due = self._refits[0][0] if self._refits else math.inf
         has_rested = self._rested * RESTS >= len(self._heard) + OVERHEAD
-        if not (has_rested and self._refits and self._refits[0][0] <= self._heard.total):
+        if due > self._heard.total or not (has_rested or due == AT_ONCE):
             return
         self._rested = 0
         line = self._at[heapq.heappop(self._refits)[1]]

@@ -211,6 +211,7 @@ def _event_of(open: Open) -> _Event:
             share=alert.peak_share,
             readings=alert.readings,
             stages=alert.stages,
+            parts=alert.parts,
         )
 
     return _Event(

@@ -14,6 +14,7 @@ import numpy as np
 from bindstream.budget.heard import Piece
 from bindstream.budget.rejected import Judged
 from bindstream.calibration import Values
+from bindstream.combine.past import Past
 from bindstream.combine.ruleset import RuleSet
 from bindstream.lines import Lines
 from bindstream.matcher import Matcher, Query, Vectors
@@ -23,6 +24,9 @@ from bindstream.rules import Level, Open, Rule
 TOGETHER = 64
 """Windows that are best scored in one go at most: with very many queries that takes hardly longer
 than one."""
+
+MEASURE = "z"
+"""What alerts of queries measure; any other alert is of a rule."""
 
 
 class Watch:
@@ -96,8 +100,10 @@ class Watch:
 
     def carry_on(self, event: Open) -> list[Alert]:
         """Goes on with an event that was announced before this watch began; for after its queries
-        were put. If it is not watched for any more it ends here and now."""
+        and rules were put. If it is not watched for any more it ends here and now."""
         alert = event.alert
+        if alert.measure != MEASURE:
+            return self.rules.carry_on(event)
         rule = self._rule(alert.query, alert.stream, alert.modality, alert.model)
         if rule is None:
             return [dataclasses.replace(alert, state="ended")]
@@ -106,6 +112,9 @@ class Watch:
 
     def rest_after(self, ended: Alert) -> None:
         """An event that ended before this watch began is followed by its cooldown here."""
+        if ended.measure != MEASURE:
+            self.rules.rest_after(ended)
+            return
         rule = self._rule(ended.query, ended.stream, ended.modality, ended.model)
         if rule is not None:
             rule.rest_after(ended.end_ns)
@@ -118,7 +127,8 @@ class Watch:
 
     def open(self) -> list[Open]:
         """Announced events that are going on."""
-        return [event for lines in self._streams.values() for event in lines.open]
+        own = [event for lines in self._streams.values() for event in lines.open]
+        return own + self.rules.open()
 
     def peak(self, alert: Alert) -> tuple[Vectors, float] | None:
         """An alert's highest window: see `Lines.peak`."""
@@ -136,6 +146,7 @@ class Watch:
         places = [self._lines(embedding) for embedding in embeddings]
         for lines in places:
             lines.begin()
+        self._recall()
         together: dict[Matcher | None, list[int]] = defaultdict(list)
         for at, lines in enumerate(places):
             together[lines.matcher].append(at)
@@ -153,6 +164,18 @@ class Watch:
             combined = self.rules.push(embedding, used, lines.levels)
             judged.append((scores, self._spoken(alerts) + combined))
         return judged
+
+    def _recall(self) -> None:
+        """Lets rules know what their queries made of what streams gave so far."""
+        if not (names := self.rules.unheard):
+            return
+        pasts: list[Past] = []
+        for (stream, modality, _), lines in self._streams.items():
+            lines.begin()
+            for name in names:
+                if (past := lines.past(name, stream, modality)) is not None:
+                    pasts.append(past)
+        self.rules.recall(pasts)
 
     def _spoken(self, alerts: Iterable[Alert]) -> list[Alert]:
         """Alerts less those of queries that are for rules alone."""

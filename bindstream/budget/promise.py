@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,10 +115,10 @@ def background_tail(
 
 
 def _fit(peaks: Levels, threshold: float, hours: float) -> Tail:
-    """The tail of the highest peaks, above the highest of the others."""
+    """The tail of the highest peaks, above the highest of the others, which are counted."""
     if len(peaks) > PEAKS_MOST:
         threshold = float(peaks[PEAKS_MOST])
-    return fit_tail(peaks[:PEAKS_MOST], threshold, hours)
+    return replace(fit_tail(peaks[:PEAKS_MOST], threshold, hours), counted=peaks)
 
 
 def _highest(series: Series, intervals: Sequence[tuple[int, int]]) -> float:

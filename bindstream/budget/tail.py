@@ -8,7 +8,7 @@ are closed-form, so that refits are cheap, and steady where peaks are few.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -45,6 +45,8 @@ class Tail:
         shape: of it; 0 is exponential, below 0 it ends at a finite level.
         peaks: how many it was fitted to.
         hours: in how many hours of background they came.
+        counted: levels that one, two, … events of the background reached, descending; below the
+            threshold they are all that is known.
     """
 
     threshold: float
@@ -53,11 +55,20 @@ class Tail:
     shape: float
     peaks: int
     hours: float
+    counted: Levels = field(default_factory=lambda: np.zeros(0), compare=False)
+
+    @property
+    def lowest(self) -> float:
+        """The lowest level of which is known how often it is reached."""
+        return min(self.threshold, float(self.counted[-1])) if len(self.counted) else self.threshold
 
     def rate(self, level: float) -> float:
-        """Events an hour that reach `level`; infinite below the threshold: none were counted."""
-        if level < self.threshold:
+        """Events an hour that reach `level`: by the fitted tail, below the threshold as counted;
+        infinite where none were counted."""
+        if level < self.lowest:
             return math.inf
+        if level < self.threshold:
+            return float(np.searchsorted(-self.counted, -level, "right")) / self.hours
         return self.per_hour * float(_survival(level - self.threshold, self.scale, self.shape))
 
     def level(self, per_hour: float) -> float:

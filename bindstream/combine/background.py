@@ -16,16 +16,22 @@ NOTHING_SHARE = 9
 
 
 class FusedBackground:
-    """A rule's evidence over time, as stretches in which it stayed the same."""
+    """A rule's evidence over time, as stretches in which it stayed the same; `seconds` is how long
+    that was altogether."""
 
     def __init__(self) -> None:
         self._values: list[float] = []
         self._spans: list[tuple[int, int]] = []
-        self.total = 0
+        self.seconds = 0
+
+    @property
+    def end_ns(self) -> int:
+        """Where it ends; -1 if there is none."""
+        return self._spans[-1][1] if self._spans else -1
 
     def push(self, value: float, start_ns: int, end_ns: int) -> None:
         """Takes the evidence of [start_ns, end_ns), oldest first."""
-        self.total += 1
+        self.seconds += (end_ns - start_ns) // 10**9
         if self._values and self._values[-1] == value and self._spans[-1][1] == start_ns:
             self._spans[-1] = (self._spans[-1][0], end_ns)
             return

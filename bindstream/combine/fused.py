@@ -13,33 +13,24 @@ import dataclasses
 import math
 from collections.abc import Iterable, Sequence
 
-from bindstream.budget.promise import Promise, per_hour, promise
-from bindstream.budget.tail import FEWEST
-from bindstream.combine.background import FusedBackground
-from bindstream.combine.odds import LEAST, chance, evidence, log_odds, reaches
-from bindstream.combine.signs import SILENCE_NS, Sign, Signs, Sum
-from bindstream.config import QueryConfig
+from bindstream.combine.drawn import DrawnLevel, Intervals
+from bindstream.combine.lacking import lacking
+from bindstream.combine.past import Past
+from bindstream.combine.recalled import evidence_of, recalled
+from bindstream.combine.signs import SILENCE_NS, STEP_NS, Sign, Signs, Sum, sign_of
 from bindstream.config.rule import CombinedRule
-from bindstream.levels import shape_of
-from bindstream.records import Alert, Embedding, Part, Score
-from bindstream.rules import Level, Rule
+from bindstream.records import Alert, Embedding, ModalityName, Score
+from bindstream.rules import Level, Open, Rule
 
-STEP_NS = 1_000_000_000
-"""The series has one value a second, which is what windows are apart by default."""
 LATE_S = 5.0
 LATE_NS = round(LATE_S * 1e9)
 """How far behind the foremost stream another may be and still count in full."""
 JUMP_NS = LATE_NS
 """A stream whose windows are further behind its own newest: its clock went back."""
-HYSTERESIS = 0.5
-"""An event goes on until so far below the level, in nats; less than the least sign has."""
-FIRST_REFIT = 120
-GROWTH = 1.1
-MOST_REFIT = 3600
-"""Seconds of background after which a level is drawn from it: first, by how much more each time,
-and at the latest. As for queries (`bindstream.lines`)."""
 DOUBT = 60
 """Windows after which a query that none of them was held against is worth a word."""
+MEASURE = "log_odds"
+"""What its alerts measure."""
 Found = tuple[Score, Level, float]
 """A query's score, its level on that stream, and its budget, false alarms an hour."""
 
@@ -53,44 +44,79 @@ class Fused:
     def __init__(self, rule: CombinedRule) -> None:
         self.config = rule
         self._signs = Signs(rule)
-        self._background = FusedBackground()
-        self._refit_at = FIRST_REFIT
-        self._least = LEAST * rule.needed
-        on = max(log_odds(chance(rule.budget, rule.within_s)), self._least)
-        said = (
-            f"meant for {per_hour(rule.budget)}; nothing is promised before its background is known"
-        )
-        self._start = self.level = Level(on, on - HYSTERESIS, promise=said)
-        self._shape = shape_of(self._as_query())
+        self._drawn = DrawnLevel(rule)
+        self._recalled_ns = -1  # until when its background is known from what was heard before
         self._rule: Rule | None = None
+        self._quiet_ns = -1  # when the last event ended that another watch announced
         self._expected: frozenset[str] = frozenset()
+        self._missing: tuple[str, ...] = ()
         self._over: set[str] = set()
         self._newest: dict[str, int] = {}
         self._last: Embedding | None = None
         self._at_ns: int | None = None  # the last second that was looked at
         self._value = 0.0  # of that second
-        self._strongest: Part | None = None
+        self._place: tuple[str, ModalityName] | None = None  # the stream of an event
         self._windows = 0
         self.late = 0
 
-    def _as_query(self) -> QueryConfig:
-        """What an event of the rule has to be, as the rules of queries state it."""
-        return QueryConfig(
-            id=self.config.id,
-            text=(self.config.said,),
-            literal=True,
-            on=self._start.on,
-            off=self._start.off,
-            share=0,
-            budget=self.config.budget,
-            min_length_s=self.config.min_length_s,
-            max_length_s=self.config.max_length_s,
-            cooldown_s=self.config.cooldown_s,
-        )
+    @property
+    def level(self) -> Level:
+        """How much evidence starts an event now, and what that promises."""
+        return self._drawn.now
 
-    def expect(self, streams: Iterable[str]) -> None:
-        """The streams that its queries watch, all of which are waited for."""
-        self._expected = frozenset(streams)
+    @property
+    def open(self) -> list[Open]:
+        """The announced event that is going on, if there is one."""
+        found = self._rule.open if self._rule else None
+        return [] if found is None else [Open(_measured([found.alert])[0], found.share)]
+
+    def expect(self, streams: Iterable[str], missing: Sequence[str] = ()) -> None:
+        """The streams that its queries watch, all of which are waited for.
+
+        Args:
+            missing: those of its queries that are not watched for.
+        """
+        self._expected, self._missing = frozenset(streams), tuple(missing)
+
+    def carry_on(self, event: Open) -> bool:
+        """Goes on with an event that was announced before; False if it was none of this rule. Its
+        evidence counts for as long as it would have."""
+        alert = event.alert
+        queries = {part.query for part in alert.parts}
+        if alert.measure != MEASURE or not queries <= set(self.config.wanted):
+            return False
+        self._rule = Rule(self._drawn.query, alert.model)
+        self._rule.carry_on(event)
+        self._place = alert.stream, alert.modality
+        for part in alert.parts:
+            self._signs.put(Sign(part, stands_out=False))
+        return True
+
+    def rest_after(self, ended: Alert) -> None:
+        """An event that ended before is followed by its cooldown here too."""
+        if ended.measure != MEASURE or ended.end_ns <= self._quiet_ns:
+            return
+        self._quiet_ns = ended.end_ns
+        self._place = self._place or (ended.stream, ended.modality)
+        self._rule = self._rule or Rule(self._drawn.query, ended.model)
+        self._rule.rest_after(ended.end_ns)
+
+    def judge(self, confirmed: Intervals, false: Intervals) -> None:
+        """What users said of its alerts, in place of what they said before: intervals [start, end)
+        in UTC ns of events that were true, which are no background, and of such that were not."""
+        self._drawn.judge(confirmed, false)
+
+    def recall(self, pasts: Sequence[Past]) -> None:
+        """Its background is known at once from what its queries made of what their streams gave,
+        in place of what was learned.
+
+        Args:
+            pasts: of each of its queries on each stream that it watches.
+        """
+        background = recalled(evidence_of(self.config, pasts))
+        if background.seconds:
+            self._recalled_ns = background.end_ns
+            self._drawn.recall(background)
 
     def push(self, window: Embedding, found: Sequence[Found], *, new: bool) -> list[Alert]:
         """A window's scores for those of the rule's queries that watch its stream.
@@ -105,9 +131,9 @@ class Fused:
             if math.isnan(score.z):  # still being learned
                 continue
             self._signs.scored(score.query, window.end_ns)
-            odds = evidence(score, level, budget, self.config.within_s) if new else 0.0
-            if odds:
-                self._signs.put(Sign(_part(score, odds), reaches(score, level)))
+            sign = sign_of(score, level, budget, self.config.within_s) if new else None
+            if sign is not None:
+                self._signs.put(sign)
                 self.late += self._at_ns is not None and window.end_ns <= self._at_ns
         return alerts + self._pass(self._passed_by_all())
 
@@ -121,7 +147,7 @@ class Fused:
         if max(self._newest.values()) >= self._at_ns - JUMP_NS:
             return []
         self._signs.clear()
-        self._at_ns = None
+        self._at_ns, self._recalled_ns = None, -1
         return _measured(self._rule.flush()) if self._rule else []
 
     def _passed_by_all(self) -> int:
@@ -139,8 +165,8 @@ class Fused:
             looked = self._signs.looked(at_ns)
             found = self._signs.sum(at_ns)
             alerts += self._judge(at_ns, found)
-            if all(looked):
-                self._learn(found.value, at_ns)
+            if all(looked) and at_ns > self._recalled_ns:
+                self._drawn.learn(found.value, at_ns - STEP_NS, at_ns)
             self._signs.forget(at_ns)
         return alerts
 
@@ -159,15 +185,18 @@ class Fused:
             if not found.value:
                 self._value = 0.0
                 return []
-            self._rule = Rule(self._as_query(), last.model)
-        if found.parts and self._value < self.level.off:  # an event keeps the stream it began with
-            self._strongest = max(found.parts, key=lambda part: part.log_odds)
+            self._rule = Rule(self._drawn.query, last.model)
+        # An event keeps the stream it began with.
+        if found.parts and self._value < self.level.off and self._rule.open is None:
+            strongest = max(found.parts, key=lambda part: part.log_odds)
+            self._place = strongest.stream, strongest.modality
         self._value = found.value
-        assert self._strongest is not None
+        assert self._place is not None
+        stream, modality = self._place
         score = Score(
             query=self.config.id,
-            stream=self._strongest.stream,
-            modality=self._strongest.modality,
+            stream=stream,
+            modality=modality,
             seq=at_ns // STEP_NS,
             start_ns=at_ns - STEP_NS,
             end_ns=at_ns,
@@ -182,30 +211,10 @@ class Fused:
             self._rule = None
         return _measured(alerts)
 
-    def _learn(self, value: float, at_ns: int) -> None:
-        self._background.push(value, at_ns - STEP_NS, at_ns)
-        total = self._background.total
-        if total < self._refit_at:
-            return
-        self._refit_at = min(math.ceil(total * GROWTH), total + MOST_REFIT)
-        self.level = self._drawn(
-            promise(self._background.series(), self._shape, self.config.budget)
-        )
-
-    def _drawn(self, made: Promise) -> Level:
-        """The level that holds, from what can be promised: see `bindstream.lines`."""
-        if made.is_kept:
-            on = max(made.cut, self._least)
-        elif made.tail.peaks < FEWEST:
-            on = self._start.on
-        else:
-            on = max(self._start.on, made.tail.level(self.config.budget))
-        return Level(on, on - HYSTERESIS, promise=str(made))
-
     def due(self, now_ns: int) -> list[Alert]:
         """Waits no longer for streams that are far behind; ends an event if all fell silent."""
         if self._last is None:
-            return []
+            return _measured(self._rule.due(now_ns)) if self._rule else []
         newest_ns = max(self._newest.values())
         heard_ns = self._last.stages.get("delivered", self._last.end_ns)
         if now_ns - heard_ns >= SILENCE_NS:
@@ -224,25 +233,14 @@ class Fused:
 
     def doubts(self) -> list[str]:
         """What keeps it from working."""
-        found = []
-        if self._windows >= DOUBT and self._signs.never:
-            names = ", ".join(sorted(self._signs.never))
+        found = [what] if (what := lacking(self.config, self._missing)) else []
+        if self._windows >= DOUBT and (never := self._signs.never - set(self._missing)):
+            names = ", ".join(sorted(never))
             found.append(f"no window was held against {names} yet")
         if self.late:
             found.append(f"{self.late} signs came more than {LATE_S:g} s after other streams'")
         return found
 
 
-def _part(score: Score, odds: float) -> Part:
-    return Part(
-        query=score.query,
-        stream=score.stream,
-        modality=score.modality,
-        start_ns=score.start_ns,
-        end_ns=score.end_ns,
-        log_odds=odds,
-    )
-
-
 def _measured(alerts: list[Alert]) -> list[Alert]:
-    return [dataclasses.replace(alert, measure="log_odds") for alert in alerts]
+    return [dataclasses.replace(alert, measure=MEASURE) for alert in alerts]

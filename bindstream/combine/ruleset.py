@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from bindstream.combine.drawn import Intervals
 from bindstream.combine.fused import Found, Fused
+from bindstream.combine.past import Past
 from bindstream.combine.sensor import ReadingWatch, SilenceWatch
 from bindstream.config.rule import AnyRule, CombinedRule, ReadingRule
 from bindstream.matcher import Query
 from bindstream.records import Alert, Embedding, ModalityName, Score
-from bindstream.rules import Level
+from bindstream.rules import Level, Open
 
 
 class RuleSet:
@@ -25,6 +28,8 @@ class RuleSet:
         self._over: set[str] = set()
         self._rules: dict[str, Fused | ReadingWatch | SilenceWatch] = {}
         self._queries: Mapping[str, Query] = {}
+        self._made_of: dict[str, tuple[Query | None, ...]] = {}
+        self._unheard: set[str] = set()
         self._computed: dict[str, int] = {}
 
     @property
@@ -41,6 +46,7 @@ class RuleSet:
         ended = self.remove(rule.id)
         if isinstance(rule, CombinedRule):
             self._rules[rule.id] = Fused(rule)
+            self._made_of.pop(rule.id, None)
             self.arrange(self._queries)
         elif isinstance(rule, ReadingRule):
             self._rules[rule.id] = ReadingWatch(rule)
@@ -52,18 +58,70 @@ class RuleSet:
     def remove(self, rule_id: str) -> list[Alert]:
         """Ends the rule's events; nothing if there is no such rule."""
         rule = self._rules.pop(rule_id, None)
+        self._unheard.discard(rule_id)
         return rule.flush() if rule else []
 
     def arrange(self, queries: Mapping[str, Query]) -> None:
         """The queries that there are now, by their ids."""
         self._queries = queries
         for rule in self._fused():
-            members = [queries[name] for name in rule.config.members if name in queries]
-            rule.expect(
+            made_of = tuple(queries.get(name) for name in rule.config.members)
+            if made_of == self._made_of.get(rule.config.id):
+                continue
+            self._made_of[rule.config.id] = made_of
+            if None not in made_of:
+                self._unheard.add(rule.config.id)
+            members = [query for query in made_of if query is not None]
+            missing = [name for name in rule.config.members if name not in queries]
+            streams = (
                 stream
                 for stream, modality in self._streams.items()
                 if stream not in self._over and any(q.watches(stream, modality) for q in members)
             )
+            rule.expect(streams, missing)
+
+    @property
+    def unheard(self) -> set[str]:
+        """Ids of the queries of rules that are new, or whose queries are: `recall` gives them what
+        streams gave before."""
+        if not self._unheard:
+            return set()
+        new = (rule.config for rule in self._fused() if rule.config.id in self._unheard)
+        return {name for rule in new for name in rule.members}
+
+    def recall(self, pasts: Sequence[Past]) -> None:
+        """What queries made of what streams gave before, for rules that do not know it yet.
+
+        Args:
+            pasts: of each query in `unheard` on each stream that it watches.
+        """
+        for rule in self._fused():
+            if rule.config.id in self._unheard:
+                rule.recall([past for past in pasts if past.query in rule.config.members])
+        self._unheard.clear()
+
+    def carry_on(self, event: Open) -> list[Alert]:
+        """Goes on with an event that was announced before; if no rule watches for it any more it
+        ends here and now."""
+        rule = self._rules.get(event.alert.query)
+        if rule is not None and rule.carry_on(event):
+            return []
+        return [dataclasses.replace(event.alert, state="ended")]
+
+    def rest_after(self, ended: Alert) -> None:
+        """An event that ended before is followed by its cooldown here too."""
+        if (rule := self._rules.get(ended.query)) is not None:
+            rule.rest_after(ended)
+
+    def judge(self, rule_id: str, confirmed: Intervals, false: Intervals) -> None:
+        """What users said of the alerts of a rule over queries: see `Fused.judge`."""
+        rule = self._rules.get(rule_id)
+        if isinstance(rule, Fused):
+            rule.judge(confirmed, false)
+
+    def open(self) -> list[Open]:
+        """Announced events that are going on."""
+        return [event for rule in self._rules.values() for event in rule.open]
 
     def push(
         self, window: Embedding, scores: Sequence[Score], levels: Mapping[str, Level]
@@ -122,9 +180,9 @@ class RuleSet:
     def doubts(self) -> list[str]:
         """Rules that cannot work as they are, and why."""
         return [
-            f"rule {rule.config.id!r}: {doubt}"
+            f"rule {rule.config.id!r}: {'; '.join(doubts)}"
             for rule in self._rules.values()
-            for doubt in rule.doubts()
+            if (doubts := rule.doubts())
         ]
 
     def _fused(self) -> Iterable[Fused]:

@@ -9,10 +9,12 @@ from typing import Literal
 from bindstream.config import QueryConfig
 from bindstream.config.rule import ReadingRule, SilenceRule
 from bindstream.records import Alert, Embedding, ModalityName, Score
-from bindstream.rules import Level, Rule
+from bindstream.rules import Level, Open, Rule
 
 DOUBT = 60
 """Windows without its reading after which a rule says so."""
+MEASURE = "silent_s"
+"""What alerts of silence measure."""
 STEP_MOST_NS = 2_000_000_000
 """Silence counted between two looks at the clock, at most: a process that itself stood still for
 longer heard nobody, which is not the streams' fault."""
@@ -56,10 +58,36 @@ class ReadingWatch:
             readings=window.readings,
             stages=window.stages,
         )
-        watched = self._rules.get(stream)
-        if watched is None:
-            watched = self._rules[stream] = Rule(self._as_query(), window.model)
-        return self._measured(watched.push(score, self._level))
+        return self._measured(self._rule(stream, window.model).push(score, self._level))
+
+    def _rule(self, stream: str, model: str) -> Rule:
+        if stream not in self._rules:
+            self._rules[stream] = Rule(self._as_query(), model)
+        return self._rules[stream]
+
+    @property
+    def open(self) -> list[Open]:
+        """Announced events that are going on."""
+        found = (rule.open for rule in self._rules.values())
+        return [Open(self._measured([one.alert])[0], one.share) for one in found if one is not None]
+
+    def carry_on(self, event: Open) -> bool:
+        """Goes on with an event that was announced before; False if it was none of this rule."""
+        if not self._is_own(event.alert):
+            return False
+        alert = self._turned(event.alert)
+        self._rule(alert.stream, alert.model).carry_on(Open(alert, event.share))
+        return True
+
+    def rest_after(self, ended: Alert) -> None:
+        """An event that ended before is followed by its cooldown here too."""
+        if self._is_own(ended):
+            self._rule(ended.stream, ended.model).rest_after(ended.end_ns)
+
+    def _is_own(self, alert: Alert) -> bool:
+        rule = self.config
+        same = alert.measure == rule.reading and (alert.on, alert.off) == (rule.level, rule.end)
+        return same and (rule.streams is None or alert.stream in rule.streams)
 
     def _as_query(self) -> QueryConfig:
         """What an event has to be, as the rules of queries state it."""
@@ -87,18 +115,18 @@ class ReadingWatch:
         return [alert for stream in self._rules for alert in self.over(stream)]
 
     def _measured(self, alerts: list[Alert]) -> list[Alert]:
-        rule = self.config
-        return [
-            dataclasses.replace(
-                alert,
-                measure=rule.reading,
-                peak_z=self._sign * alert.peak_z,
-                on=rule.level,
-                off=rule.end,
-                scores=tuple(self._sign * one for one in alert.scores),
-            )
-            for alert in alerts
-        ]
+        of = self.config.reading
+        return [dataclasses.replace(self._turned(alert), measure=of) for alert in alerts]
+
+    def _turned(self, alert: Alert) -> Alert:
+        """Readings in place of what is watched, and the other way round."""
+        return dataclasses.replace(
+            alert,
+            peak_z=self._sign * alert.peak_z,
+            on=self._sign * alert.on,
+            off=self._sign * alert.off,
+            scores=tuple(self._sign * one for one in alert.scores),
+        )
 
     def doubts(self) -> list[str]:
         """What keeps it from working."""
@@ -110,11 +138,13 @@ class ReadingWatch:
 
 @dataclasses.dataclass
 class _Quiet:
-    """A stream's silence: what it lasted, when its event began (None: there is none)."""
+    """A stream's silence: what it lasted, when its event began (None: there is none), until when
+    another watch followed that event, and when the last one ended."""
 
     lasted_ns: int = 0
     spoke: bool = False
     begun: Alert | None = None
+    followed_ns: int | None = None
     ended_ns: int | None = None
 
 
@@ -137,6 +167,7 @@ class SilenceWatch:
         }
         self._quiet = {name: _Quiet() for name in self._modality}
         self._model = ""
+        self._silent_ns = round(rule.silent_s * 1e9)
         self._now_ns: int | None = None
 
     def push(self, window: Embedding) -> list[Alert]:
@@ -152,8 +183,38 @@ class SilenceWatch:
         step_ns = 0 if before_ns is None else min(max(now_ns - before_ns, 0), STEP_MOST_NS)
         return [alert for stream in self._quiet for alert in self._look(stream, now_ns, step_ns)]
 
+    @property
+    def open(self) -> list[Open]:
+        """Announced events that are going on."""
+        begun = [quiet.begun for quiet in self._quiet.values() if quiet.begun is not None]
+        return [
+            Open(self._alert(a.stream, "started", a.start_ns, self._now_ns or a.end_ns), 0.0)
+            for a in begun
+        ]
+
+    def carry_on(self, event: Open) -> bool:
+        """Goes on with an event that was announced before; False if it was none of this rule.
+
+        If nobody listened for longer than what is silence the event ends where it was left.
+        """
+        alert = event.alert
+        if alert.measure != MEASURE or alert.stream not in self._quiet:
+            return False
+        quiet = self._quiet[alert.stream]
+        quiet.begun, quiet.followed_ns = alert, alert.end_ns
+        self._model = alert.model
+        return True
+
+    def rest_after(self, ended: Alert) -> None:
+        """An event that ended before is followed by its cooldown here too."""
+        if ended.measure == MEASURE and ended.stream in self._quiet:
+            self._quiet[ended.stream].ended_ns = ended.end_ns
+
     def _look(self, stream: str, now_ns: int, step_ns: int) -> list[Alert]:
         quiet = self._quiet[stream]
+        followed_ns, quiet.followed_ns = quiet.followed_ns, None
+        if followed_ns is not None and now_ns - followed_ns > self._silent_ns:
+            return self._end(quiet, followed_ns)
         if quiet.spoke:
             ended = self._end(quiet, now_ns)
             quiet.lasted_ns, quiet.spoke = 0, False
@@ -161,7 +222,7 @@ class SilenceWatch:
         quiet.lasted_ns += step_ns
         rests_ns = round(self.config.cooldown_s * 1e9)
         rests = quiet.ended_ns is not None and now_ns - quiet.ended_ns < rests_ns
-        if quiet.begun or rests or quiet.lasted_ns < round(self.config.silent_s * 1e9):
+        if quiet.begun or rests or quiet.lasted_ns < self._silent_ns:
             return []
         quiet.begun = self._alert(stream, "started", now_ns - quiet.lasted_ns, now_ns)
         return [quiet.begun]
@@ -194,13 +255,15 @@ class SilenceWatch:
             off=0.0,
             scores=(silent_s,),
             model=self._model,
-            measure="silent_s",
+            measure=MEASURE,
         )
 
     def over(self, stream: str) -> list[Alert]:
         """A recording has ended, which is no silence."""
         quiet = self._quiet.pop(stream, None)
-        return self._end(quiet, self._now_ns or 0) if quiet else []
+        if quiet is None or quiet.begun is None:
+            return []
+        return self._end(quiet, self._now_ns or quiet.begun.end_ns)
 
     def flush(self) -> list[Alert]:
         """Everything is over: ends every event."""

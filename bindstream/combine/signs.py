@@ -7,11 +7,14 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bindstream.combine.odds import any_of
+from bindstream.combine.odds import any_of, evidence, reaches
 from bindstream.config.query import SILENCE_S
 from bindstream.config.rule import CombinedRule
-from bindstream.records import Part
+from bindstream.records import Part, Score
+from bindstream.rules import Level
 
+STEP_NS = 1_000_000_000
+"""Evidence is summed once a second, which is what windows are apart by default."""
 SILENCE_NS = round(SILENCE_S * 1e9)
 
 
@@ -26,6 +29,22 @@ class Sign:
     def middle_ns(self) -> int:
         """Its time: the middle of the window."""
         return (self.part.start_ns + self.part.end_ns) // 2
+
+
+def sign_of(score: Score, level: Level, budget: float, within_s: float) -> Sign | None:
+    """What a score says for a rule; None if that is nothing. See `odds.evidence`."""
+    odds = evidence(score, level, budget, within_s)
+    if not odds:
+        return None
+    part = Part(
+        query=score.query,
+        stream=score.stream,
+        modality=score.modality,
+        start_ns=score.start_ns,
+        end_ns=score.end_ns,
+        log_odds=odds,
+    )
+    return Sign(part, reaches(score, level))
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def test_what_is_always_evidence_is_taken_as_it_is() -> None:
 def test_of_very_much_the_latest_is_kept() -> None:
     background = filled([float(i % 2 + 1) for i in range(ENTRIES_MOST + 1)])
     assert len(background.series()) == ENTRIES_MOST + 1 - ENTRIES_MOST // 10
-    assert background.total == ENTRIES_MOST + 1
+    assert background.seconds == ENTRIES_MOST + 1
 
 
 def test_nothing_heard_is_no_time() -> None:

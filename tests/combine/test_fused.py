@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bindstream.combine.fused import DOUBT, FIRST_REFIT, LATE_S, Fused
+from bindstream.combine.drawn import FIRST_REFIT
+from bindstream.combine.fused import DOUBT, LATE_S, Fused
 from bindstream.combine.odds import MOST
 from bindstream.records import Alert
 from tests.combine.made import RARE, T0, S, give, rule, spans
