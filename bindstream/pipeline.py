@@ -22,7 +22,7 @@ from bindstream.queries import check_heard, doubts, encode_query, examples_for, 
 from bindstream.recalling import recall
 from bindstream.records import Alert, Embedding, Window
 from bindstream.state import Memory, Notebook, State
-from bindstream.state.standing import Standing, Start
+from bindstream.state.standing import Standing, Start, usable
 from bindstream.watch import Watch
 
 
@@ -66,8 +66,6 @@ class Pipeline:
         background = {of: self.model.encode_text(phrases) for of, phrases in texts.items()}
         streams = {stream.name: stream.modality for stream in self.config.streams}
         self._watch = Watch(background, streams)
-        for rule in self.config.rules:
-            self._watch.rules.put(rule)
         evidence = self.config.evidence.path if self.config.evidence else None
         self._explainer = Explainer(self._watch, background, texts, evidence)
         self._doubts = [f"{tower}: {what}" for tower, what in self.model.warnings.items()]
@@ -78,18 +76,19 @@ class Pipeline:
         for each in start.queries:
             if not each.paused:
                 self._put(each)
+        self._put_rules(start)
         self._memory = Memory(None)
         self._intakes: list[Intake] = []
         self._keepers: dict[str, Keeper] = {}
         self._history: Writer | None = None
 
     def _start(self) -> Start:
-        """The queries to watch for, and what is to be said of them."""
-        where = self.config.state_path
+        """The queries and rules to watch for, and what is to be said of them."""
+        where, filed = self.config.state_path, [*self.config.queries, *self.config.rules]
         if where is None:
-            return Notebook(None, self.config.queries).start()
+            return Notebook(None, filed).start()
         with contextlib.closing(State(where, alone=True)) as state:
-            return Notebook(state, self.config.queries).start()
+            return Notebook(state, filed).start()
 
     def _put(self, standing: Standing) -> None:
         query, sent = standing.config, standing.sent
@@ -109,6 +108,17 @@ class Pipeline:
         self._watch.put(encoded)
         unknown = [word for text in query.texts for word in self.model.unknown_words(text)]
         self._doubts += doubts(query, unknown)
+
+    def _put_rules(self, start: Start) -> None:
+        """For after the queries: a rule given while running may be of one that is gone."""
+        queries = {query.config.id for query in self._watch.queries}
+        queries |= {each.config.id for each in start.queries if each.paused}
+        modality_of = {stream.name: stream.modality for stream in self.config.streams}
+        rules, left_out = usable(start.rules, queries, modality_of)
+        self._doubts += left_out
+        for each in rules:
+            if not each.paused:
+                self._watch.rules.put(each.config)
 
     def __iter__(self) -> Iterator[Embedding | Alert]:
         if (where := self.config.state_path) is not None:

@@ -61,4 +61,4 @@ class AlertDesk:
         name, note = str(request.get("id")), str(request.get("note", ""))
         found = state.judge(name, verdict, note, self._clock.now_ns())
         ray.get(self._match.handle.judge.remote(found.alert.query), timeout=TOLD_S)
-        return {"alert": found.plain()}
+        return {"alert": found.plain(), "warnings": [found.remark] if found.remark else []}

@@ -34,7 +34,7 @@ class QueryDesk:
     Args:
         lock: held while queries change, so that nobody restarts the match actor meanwhile.
         warn: takes what the user should know.
-        notebook: keeps what is said of queries for the next start.
+        notebook: keeps what is said of queries and rules for the next start.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class QueryDesk:
         self._config, self._encoder, self._match = config, encoder, match
         self._lock, self._warn = lock, warn
         self._queries: dict[str, Query] = {}
-        self.rules = RuleDesk(config, match, lock, lambda: list(self._queries))
+        self.rules = RuleDesk(config, match, lock, lambda: list(self._queries), notebook)
 
     def encode(self) -> None:
         """Takes in the queries of the start. Blocks while they are encoded.
@@ -77,6 +77,7 @@ class QueryDesk:
             if each.paused:
                 self._paused.add(name)
             self._warn(*warnings)
+        self._warn(*self.rules.begin(start.rules))
 
     def begin_match(self) -> None:
         """Tells the match actor, which just started, what to watch for. Blocks.
@@ -193,7 +194,7 @@ class QueryDesk:
         with self._lock:
             self._known(query_id)
             self._paused.add(query_id)
-            warnings = self._notebook.paused(query_id, on=True)
+            warnings = self._notebook.paused(query_id, on=True) + self.rules.lacking(query_id)
             ray.get(self._match.handle.remove.remote(query_id), timeout=TOLD_S)
         return {"id": query_id, "warnings": warnings}
 

@@ -159,6 +159,7 @@ class MatchNode:
         with self._lock:
             if self._watch is not None:
                 self._announce(self._watch.rules.put(rule))
+                self._memory.recall(self._watch, rule.id)
 
     def remove_rule(self, rule_id: str) -> None:
         with self._lock:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import ray
 from pydantic import ValidationError
 
+from bindstream.combine.lacking import lacking
 from bindstream.config import Config
 from bindstream.config.rule import ANY_RULE, AnyRule, CombinedRule
 from bindstream.config.rules_check import rule_clashes
 from bindstream.control import Answer, Request
 from bindstream.errors import ConfigError
+from bindstream.state import Notebook
+from bindstream.state.standing import StandingRule, usable
 from nodes.match import MatchHealth
 from nodes.watched import Watched
 
@@ -27,6 +30,7 @@ class RuleDesk:
     Args:
         queries: ids of the queries that there are now.
         lock: held while rules change, so that nobody restarts the match actor meanwhile.
+        notebook: keeps what is said of rules for the next start.
     """
 
     def __init__(
@@ -35,21 +39,39 @@ class RuleDesk:
         match: Watched[MatchHealth],
         lock: threading.RLock,
         queries: Callable[[], Collection[str]],
+        notebook: Notebook,
     ) -> None:
         self._modality_of = {stream.name: stream.modality for stream in config.streams}
         self._match, self._lock, self._queries = match, lock, queries
-        self._rules: dict[str, AnyRule] = {rule.id: rule for rule in config.rules}
+        self._notebook = notebook
+        self._rules: dict[str, AnyRule] = {}
+        self._paused: set[str] = set()
+
+    def begin(self, rules: Sequence[StandingRule]) -> list[str]:
+        """Takes in the rules of the start, once the queries are known.
+
+        Returns:
+            Which of those given while running are left out, and why.
+        """
+        found, left_out = usable(rules, self._queries(), self._modality_of)
+        self._rules = {each.config.id: each.config for each in found}
+        self._paused = {each.config.id for each in found if each.paused}
+        return left_out
 
     @property
     def rules(self) -> list[AnyRule]:
-        return list(self._rules.values())
+        """Those that are watched for."""
+        return [rule for name, rule in self._rules.items() if name not in self._paused]
 
     def listed(self) -> list[dict[str, Any]]:
         """All rules, as plain data."""
-        return [rule.model_dump(mode="json", exclude_none=True) for rule in self._rules.values()]
+        return [
+            {**rule.model_dump(mode="json", exclude_none=True), "paused": name in self._paused}
+            for name, rule in self._rules.items()
+        ]
 
     def answer(self, request: Request) -> Answer:
-        """Answers rule.list, rule.add and rule.remove.
+        """Answers rule.list, .add, .remove, .pause and .resume.
 
         Raises:
             ConfigError: there is no such operation, or it cannot be done.
@@ -61,6 +83,10 @@ class RuleDesk:
                 return self._add(request)
             case "rule.remove":
                 return self._remove(str(request.get("id")))
+            case "rule.pause":
+                return self._pause(str(request.get("id")))
+            case "rule.resume":
+                return self._resume(str(request.get("id")))
             case op:
                 raise ConfigError(f"there is no operation {op!r}.")
 
@@ -79,14 +105,19 @@ class RuleDesk:
         Raises:
             ConfigError: rules are.
         """
-        users = [
-            rule.id
-            for rule in self._rules.values()
-            if isinstance(rule, CombinedRule) and query_id in rule.members
-        ]
-        if users:
-            fix = f"Remove that first: bindstream rule remove {users[0]}."
-            raise ConfigError(f"the rule {users[0]!r} is made of {query_id!r}.", fix=fix)
+        if users := self._users(query_id):
+            name = users[0].id
+            fix = f"Remove that first: bindstream rule remove {name}."
+            raise ConfigError(f"the rule {name!r} is made of {query_id!r}.", fix=fix)
+
+    def lacking(self, query_id: str) -> list[str]:
+        """What rules lack while a query is paused."""
+        return [f"rule {rule.id!r}: {lacking(rule, [query_id])}" for rule in self._users(query_id)]
+
+    def _users(self, query_id: str) -> list[CombinedRule]:
+        """The rules that are made of a query."""
+        combined = (rule for rule in self._rules.values() if isinstance(rule, CombinedRule))
+        return [rule for rule in combined if query_id in rule.members]
 
     def _add(self, request: Request) -> Answer:
         rule = self._checked(request.get("rule"))
@@ -97,8 +128,10 @@ class RuleDesk:
             for (*_, key), what in rule_clashes([(0, rule)], self._queries(), self._modality_of):
                 raise ConfigError(f"{what}.", where=f"rule {rule.id!r}, {key}")
             self._rules[rule.id] = rule
+            self._paused.discard(rule.id)
+            warnings = self._notebook.added(rule)
             ray.get(self._match.handle.put_rule.remote(rule), timeout=TOLD_S)
-        return {"id": rule.id}
+        return {"id": rule.id, "warnings": warnings}
 
     def _checked(self, given: Any) -> AnyRule:
         try:
@@ -110,9 +143,35 @@ class RuleDesk:
 
     def _remove(self, rule_id: str) -> Answer:
         with self._lock:
-            if rule_id not in self._rules:
-                known = ", ".join(self._rules) or "none"
-                raise ConfigError(f"there is no rule {rule_id!r}.", fix=f"There are: {known}.")
+            self._known(rule_id)
             del self._rules[rule_id]
+            self._paused.discard(rule_id)
+            warnings = self._notebook.removed(rule_id)
             ray.get(self._match.handle.remove_rule.remote(rule_id), timeout=TOLD_S)
-        return {"id": rule_id}
+        return {"id": rule_id, "warnings": warnings}
+
+    def _pause(self, rule_id: str) -> Answer:
+        """The match actor forgets the rule; its event ends."""
+        with self._lock:
+            self._known(rule_id)
+            self._paused.add(rule_id)
+            warnings = self._notebook.paused(rule_id, on=True)
+            ray.get(self._match.handle.remove_rule.remote(rule_id), timeout=TOLD_S)
+        return {"id": rule_id, "warnings": warnings}
+
+    def _resume(self, rule_id: str) -> Answer:
+        """The match actor is given the rule again; it learns from all that was heard meanwhile."""
+        with self._lock:
+            rule = self._known(rule_id)
+            if rule_id not in self._paused:
+                raise ConfigError(f"rule {rule_id!r} is not paused.")
+            self._paused.remove(rule_id)
+            warnings = self._notebook.paused(rule_id, on=False)
+            ray.get(self._match.handle.put_rule.remote(rule), timeout=TOLD_S)
+        return {"id": rule_id, "warnings": warnings}
+
+    def _known(self, rule_id: str) -> AnyRule:
+        if rule_id not in self._rules:
+            known = ", ".join(self._rules) or "none"
+            raise ConfigError(f"there is no rule {rule_id!r}.", fix=f"There are: {known}.")
+        return self._rules[rule_id]

@@ -125,7 +125,7 @@ class Supervisor:
             raise BindstreamError(f"alerts cannot be watched for: {reason(error)}") from None
         history = self.config.history.path.absolute() if self.config.history else None
         encoder = QueryEncoder(self._embedders[0], self.config.modalities, history)
-        notebook = Notebook(self._state, self.config.queries)
+        notebook = Notebook(self._state, [*self.config.queries, *self.config.rules])
         self._desk = QueryDesk(self.config, encoder, self._match, self._lock, self._warn, notebook)
         self._alerts = AlertDesk(self._state, self._match, clock)
         self._desk.encode()

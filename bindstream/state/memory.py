@@ -6,9 +6,11 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 
 from bindstream.budget.rejected import Judged
+from bindstream.config.rule import CombinedRule
 from bindstream.errors import StateError
+from bindstream.matcher import Query
 from bindstream.records import Alert
-from bindstream.state.kept import KeptAlert
+from bindstream.state.kept import KeptAlert, Verdict
 from bindstream.state.store import State
 from bindstream.watch import Watch
 
@@ -35,7 +37,8 @@ class Memory:
         self.trouble = ""
 
     def begin(self, watch: Watch) -> list[Alert]:
-        """Gives a watch, after its queries were put, the past: verdicts, cooldowns, open events.
+        """Gives a watch, after its queries and rules were put, the past: verdicts, cooldowns,
+        open events.
 
         Returns:
             Ends of events that it does not watch for any more.
@@ -49,41 +52,53 @@ class Memory:
             return []
         for query in watch.queries:
             self.judge(watch, query.config.id)
+        for rule in watch.rules.configs:
+            self.judge(watch, rule.id)
         self._rest(watch)
         return ended
 
-    def recall(self, watch: Watch, query_id: str) -> None:
-        """Gives a watch what it is to know of a query that was put while it runs."""
+    def recall(self, watch: Watch, name: str) -> None:
+        """Gives a watch what it is to know of a query or rule that was put while it runs."""
         if self._state is not None:
-            self.judge(watch, query_id)
-            self._rest(watch, query_id)
+            self.judge(watch, name)
+            self._rest(watch, name)
 
-    def judge(self, watch: Watch, query_id: str) -> None:
-        """Lets a watch know what users said of a query's alerts by now.
+    def judge(self, watch: Watch, name: str) -> None:
+        """Lets a watch know what users said of a query's or a rule's alerts by now.
 
-        Verdicts on what was watched for under the same id by another model or other words do not
-        count.
+        Verdicts on what was watched for under the same id by another model or other words, or was
+        made of other queries, do not count.
         """
-        query = next((q for q in watch.queries if q.config.id == query_id), None)
-        if self._state is None or query is None:
+        query = next((q for q in watch.queries if q.config.id == name), None)
+        rule = next((r for r in watch.rules.configs if r.id == name), None)
+        if self._state is None or (query is None and not isinstance(rule, CombinedRule)):
             return
         try:
-            kept = self._state.alerts(query=query_id, judged=True, most=JUDGED_MOST)
+            kept = self._state.alerts(query=name, judged=True, most=JUDGED_MOST)
         except StateError as error:
             self.trouble = str(error)
             return
+        if query is not None:
+            self._judge_query(watch, query, kept)
+        elif isinstance(rule, CombinedRule):
+            own = [k for k in kept if {p.query for p in k.alert.parts} <= set(rule.wanted)]
+            own = [k for k in own if k.alert.parts]
+            watch.rules.judge(name, _said(own, "confirmed"), _said(own, "rejected"))
+
+    def _judge_query(self, watch: Watch, query: Query, kept: Sequence[KeptAlert]) -> None:
         text = query.config.shown[0]
         by_stream: dict[str, list[KeptAlert]] = defaultdict(list)
         for each in kept:
             if each.alert.text == text and each.alert.model == query.model:
                 by_stream[each.alert.stream].append(each)
-        watch.judge(query_id, {stream: _judged(some) for stream, some in by_stream.items()})
+        judged = {stream: _judged(some) for stream, some in by_stream.items()}
+        watch.judge(query.config.id, judged)
 
-    def _rest(self, watch: Watch, query_id: str | None = None) -> None:
+    def _rest(self, watch: Watch, name: str | None = None) -> None:
         assert self._state is not None
         try:
             for alert in self._state.last_ended():
-                if query_id in (None, alert.query):
+                if name in (None, alert.query):
                     watch.rest_after(alert)
         except StateError as error:
             self.trouble = str(error)
@@ -121,11 +136,14 @@ class Memory:
             self._state.close()
 
 
+def _said(kept: Sequence[KeptAlert], verdict: Verdict) -> tuple[tuple[int, int], ...]:
+    """Intervals [start, end) of those of which that was said."""
+    return tuple((k.alert.start_ns, k.alert.end_ns) for k in kept if k.verdict == verdict)
+
+
 def _judged(kept: Sequence[KeptAlert]) -> Judged:
     return Judged(
-        confirmed=tuple(
-            (k.alert.start_ns, k.alert.end_ns) for k in kept if k.verdict == "confirmed"
-        ),
+        confirmed=_said(kept, "confirmed"),
         rejected=tuple(
             found for k in kept if k.verdict == "rejected" and (found := k.rejected) is not None
         ),

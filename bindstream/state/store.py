@@ -14,12 +14,11 @@ import msgspec
 import numpy as np
 from pydantic import ValidationError
 
-from bindstream.config import QueryConfig
 from bindstream.errors import StateError
 from bindstream.lock import Lock
 from bindstream.records import Alert
 from bindstream.rules import Open
-from bindstream.state.kept import KeptAlert, KeptQuery, Verdict
+from bindstream.state.kept import ASKED, Kept, KeptAlert, Verdict
 
 FORMAT = 1  # of the file; raised when older versions could not read it
 ALERTS_MOST = 100_000
@@ -141,8 +140,9 @@ class State:
             raise
         self._db.execute("COMMIT")
 
-    def queries(self) -> list[KeptQuery]:
-        """What was said of queries, oldest first; what no version can read is left out."""
+    def kept(self) -> list[Kept]:
+        """What was said of queries and rules, oldest first; what this version cannot read is left
+        out."""
         with self._said():
             rows = self._db.execute(
                 "SELECT id, config, sent, filed, paused, removed FROM query ORDER BY rowid"
@@ -151,9 +151,9 @@ class State:
         for name, config, sent, filed, paused, removed in rows:
             with contextlib.suppress(ValidationError):
                 found.append(
-                    KeptQuery(
+                    Kept(
                         id=name,
-                        config=None if config is None else QueryConfig.model_validate_json(config),
+                        config=None if config is None else ASKED.validate_json(config),
                         sent=json.loads(sent),
                         filed=filed,
                         paused=bool(paused),
@@ -162,8 +162,8 @@ class State:
                 )
         return found
 
-    def keep_query(self, kept: KeptQuery) -> None:
-        """On disk when this returns, in place of what was said of that query before."""
+    def keep(self, kept: Kept) -> None:
+        """On disk when this returns, in place of what was said of the same id before."""
         config = kept.config.model_dump_json(exclude_defaults=True) if kept.config else None
         with self._said(), self._transaction():
             self._db.execute(
@@ -171,9 +171,10 @@ class State:
                 (kept.id, config, json.dumps(kept.sent), kept.filed, kept.paused, kept.removed),
             )
 
-    def forget_query(self, query_id: str) -> None:
+    def forget(self, name: str) -> None:
+        """Nothing was said of the query or rule of this id."""
         with self._said(), self._transaction():
-            self._db.execute("DELETE FROM query WHERE id = ?", (query_id,))
+            self._db.execute("DELETE FROM query WHERE id = ?", (name,))
 
     def keep_alerts(self, kept: Sequence[KeptAlert]) -> None:
         """On disk when this returns; verdicts that are there stay."""

@@ -10,7 +10,7 @@ import pytest
 from bindstream import Alert, Config, Pipeline
 from bindstream.config import QueryConfig
 from bindstream.errors import StateError
-from bindstream.state import KeptQuery, State
+from bindstream.state import Kept, State
 from bindstream.state.kept import entry
 
 ALARM, DOG = ("smoke_alarm", 22), ("dog", 36)
@@ -77,11 +77,11 @@ def test_an_event_that_was_open_when_a_run_was_left_is_closed_by_the_next(tmp_pa
 def test_what_was_said_of_queries_in_another_run_holds_here(tmp_path: Path) -> None:
     filed = config(tmp_path, ALARM)
     state = State(tmp_path / "state.db")
-    state.keep_query(KeptQuery("noise", filed=entry(filed.queries[0]), paused=True))
+    state.keep(Kept("noise", filed=entry(filed.queries[0]), paused=True))
     siren = QueryConfig.model_validate({"text": "smoke alarm", "on": 3, "share": 0})
-    state.keep_query(KeptQuery("smoke-alarm", siren))
+    state.keep(Kept("smoke-alarm", siren))
     lost = QueryConfig.model_validate({"text": "fire", "streams": "attic"})
-    state.keep_query(KeptQuery("fire", lost))
+    state.keep(Kept("fire", lost))
     pipeline = Pipeline(filed)
     assert {r.query for r in pipeline if isinstance(r, Alert)} == {"smoke-alarm"}
     said = "; ".join(pipeline.warnings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bindstream.config import QueryConfig
-from bindstream.state.kept import KeptQuery, entry
+from bindstream.state.kept import Kept, entry
 from bindstream.state.standing import Standing, standing
 
 
@@ -16,8 +16,8 @@ def query(text: str = "a dog", **given: Any) -> QueryConfig:
 DOG, LOUDER, CAT = query(), query(on=9), query("a cat")
 
 
-def said(**given: Any) -> KeptQuery:
-    return KeptQuery("a-dog", **{"filed": entry(DOG), **given})
+def said(**given: Any) -> Kept:
+    return Kept("a-dog", **{"filed": entry(DOG), **given})
 
 
 def test_without_a_past_the_file_holds() -> None:
@@ -27,7 +27,7 @@ def test_without_a_past_the_file_holds() -> None:
 
 
 def test_what_was_added_comes_back_as_it_was() -> None:
-    kept = KeptQuery("a-cat", CAT, sent={"taught": {"level": 1}}, paused=True)
+    kept = Kept("a-cat", CAT, sent={"taught": {"level": 1}}, paused=True)
     start = standing([DOG], [kept])
     assert start.queries == (
         Standing(DOG),
@@ -62,7 +62,7 @@ def test_an_entry_that_changed_has_the_last_word_and_it_is_said() -> None:
         assert start.queries == (Standing(query(budget=1)),)
         assert start.outdated == ("a-dog",)
         assert "is another one" in start.notes[0]
-    added = KeptQuery("a-dog", LOUDER)  # the file had none of the id
+    added = Kept("a-dog", LOUDER)  # the file had none of the id
     assert standing([DOG], [added]).queries == (Standing(DOG),)
 
 

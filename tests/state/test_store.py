@@ -15,7 +15,7 @@ from bindstream.config import QueryConfig
 from bindstream.errors import StateError
 from bindstream.records import Alert
 from bindstream.rules import Open
-from bindstream.state import KeptAlert, KeptQuery, State
+from bindstream.state import Kept, KeptAlert, State
 from tests.state.alerts import T0, S, alert
 
 VECTOR = np.eye(1, 8, dtype=np.float32)[0]
@@ -38,15 +38,15 @@ def keep(state: State, *alerts: Alert) -> None:
 def test_what_was_said_of_queries_comes_back_as_it_was(state: State) -> None:
     config = QueryConfig.model_validate({"text": ["a dog", "barking"], "budget": "1/day", "on": 4})
     kept = [
-        KeptQuery("a-dog", config),
-        KeptQuery("cat", config, sent={"taught": {"level": 0.5}}, filed="{}", paused=True),
-        KeptQuery("fire", filed='{"id":"fire"}', removed=True),
+        Kept("a-dog", config),
+        Kept("cat", config, sent={"taught": {"level": 0.5}}, filed="{}", paused=True),
+        Kept("fire", filed='{"id":"fire"}', removed=True),
     ]
     for each in kept:
-        state.keep_query(each)
-    state.keep_query(KeptQuery("gone"))
-    state.forget_query("gone")
-    assert again(state).queries() == kept
+        state.keep(each)
+    state.keep(Kept("gone"))
+    state.forget("gone")
+    assert again(state).kept() == kept
 
 
 def test_an_alert_comes_back_whole_and_its_end_takes_the_place_of_its_start(state: State) -> None:
