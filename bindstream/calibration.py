@@ -1,10 +1,10 @@
 """Calibration: what a score means on this stream, from the stream's own background.
 
 A score counts by how many standard deviations it stands above what the stream usually gives:
-z = (value - median) / sigma, over windows in which nothing was going on. The median is that of the
-last quarter of an hour: cameras that dim at night and rooms that grow loud by day move it, not z.
-The deviation is that of a whole day: were it of the last quarter of an hour too, a quiet one would
-make events of trifles, and a lively one hide what stands out.
+z = (value - level) / sigma, over windows in which nothing was going on. The level is the mean of
+some hours, or the median of the last five minutes where that is higher: rain that sets in and rooms
+that grow loud lift it at once, and after a quiet quarter of an hour not every trifle stands out.
+The deviation is that of a whole day.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ MAD_TO_SIGMA = 1.4826
 1 / Φ⁻¹(3/4)."""
 WARM_UP = 12
 """Windows of background needed before anything is said."""
-MEMORY = 900
-"""Windows of background remembered: 15 minutes at one a second, where all are computed."""
+MEMORY = 300
+"""Windows of background remembered: five minutes at one a second, where all are computed."""
+LEVEL_MEMORY = 14_400
+"""Windows of which the level is the mean: four hours at one a second."""
 SCALE_MEMORY = 86_400
 """Windows of which the spread is the mean: a day at one a second."""
 LASTING = 300
-"""Windows in a row above `off` after which their scores are remembered as background too, repeated
-or not. The level is the background once it makes up half of what is remembered."""
+"""Windows in a row above `off` after which their scores are the background, repeated or not."""
 LASTING_EVENT = 3600
 """The same while an alert is on: an alarm that sounds for an hour was no background until then."""
 SIGMA_LEAST = 0.02
@@ -67,7 +68,9 @@ class Backgrounds:
         self._repeats = 0
         self._next = 1  # rows after which levels are taken anew
         self._turn = q  # the line whose level is taken next
-        self._median = np.full(q, np.nan, np.float32)
+        self._median = np.full(q, np.nan, np.float32)  # of what is remembered
+        self._mean = np.full(q, np.nan, np.float32)  # of such medians
+        self._level = np.full(q, np.nan, np.float32)  # the higher of both
         self._sigma = np.full(q, np.nan, np.float32)
         self._weight = np.zeros(q, np.float32)  # windows that a spread is the mean of
         self._apart = np.zeros((2, q))  # since then: sum of deviations, and of how many windows
@@ -79,48 +82,40 @@ class Backgrounds:
     @property
     def ready(self) -> NDArray[np.bool_]:
         """(q,): whether enough is known to say anything."""
-        return np.asarray(np.isfinite(self._median))
+        return np.asarray(np.isfinite(self._level))
 
     @property
     def nbytes(self) -> int:
         """Memory held."""
-        arrays = (self._ring, self._off, self._median, self._sigma, self._weight, self._apart)
-        return sum(array.nbytes for array in (*arrays, self._run))
+        arrays = (self._ring, *(getattr(self, name) for name in _PER_LINE))
+        return sum(array.nbytes for array in arrays)
 
     def join(self, others: Sequence[Backgrounds]) -> None:
         """Lines that heard the same stream elsewhere, after those that there are."""
         rolled = [np.roll(other._ring, self._at - other._at, axis=0) for other in others]
         self._ring = np.concatenate((self._ring, *rolled), axis=1)
-        self._off = np.concatenate((self._off, *(other._off for other in others)))
-        self._median = np.concatenate((self._median, *(other._median for other in others)))
-        self._sigma = np.concatenate((self._sigma, *(other._sigma for other in others)))
-        self._weight = np.concatenate((self._weight, *(other._weight for other in others)))
-        self._apart = np.concatenate((self._apart, *(other._apart for other in others)), axis=1)
-        self._run = np.concatenate((self._run, *(other._run for other in others)))
+        for name in _PER_LINE:
+            every = [getattr(each, name) for each in (self, *others)]
+            setattr(self, name, np.concatenate(every, axis=-1))
         self._turn = len(self)
 
     def drop(self, line: int) -> None:
         """One line fewer; those after it move up."""
         self._ring = np.delete(self._ring, line, axis=1)
-        self._off = np.delete(self._off, line)
-        self._median = np.delete(self._median, line)
-        self._sigma = np.delete(self._sigma, line)
-        self._weight = np.delete(self._weight, line)
-        self._apart = np.delete(self._apart, line, axis=1)
-        self._run = np.delete(self._run, line)
+        for name in _PER_LINE:
+            setattr(self, name, np.delete(getattr(self, name), line, axis=-1))
         self._turn = len(self)
 
     def replace(self, line: int, other: Backgrounds) -> None:
         """A line learns anew what `other`, of one line, did."""
         self._ring[:, line] = np.roll(other._ring[:, 0], self._at - other._at)
-        self._median[line], self._sigma[line] = other._median[0], other._sigma[0]
-        self._weight[line], self._run[line] = other._weight[0], other._run[0]
-        self._apart[:, line] = other._apart[:, 0]
+        for name in _PER_LINE:
+            getattr(self, name)[..., line] = getattr(other, name)[..., 0]
         self._turn = min(self._turn, line)
 
     def z(self, values: Values) -> Values:
         """z of values (…, q) against the background as it is; NaN while still warming up."""
-        return np.asarray((values - self._median) / self._sigma, np.float32)
+        return np.asarray((values - self._level) / self._sigma, np.float32)
 
     def push(
         self, values: Values, *, repeated: bool = False, alarmed: Collection[int] = ()
@@ -205,7 +200,7 @@ class Backgrounds:
         self._turn = min(self._turn, line)
 
     def _take_levels(self) -> None:
-        """Median and spread of what is remembered, of those lines whose turn it is."""
+        """Level and spread, of those lines whose turn it is."""
         if self._turn >= len(self):
             return
         rows = max(min(self._at, MEMORY), 1)
@@ -219,7 +214,13 @@ class Backgrounds:
         if not known.any():
             return
         median = _medians(held, count)
+        more, mean = self._apart[1, lines], self._mean[lines]
+        weight = np.minimum(self._weight[lines] + more, LEVEL_MEMORY)
+        first = self._weight[lines] == 0
+        mean = np.where(first, median, mean + (median - mean) * more / np.maximum(weight, 1))
         self._median[lines] = np.where(known, median, self._median[lines])
+        self._mean[lines] = np.where(known, mean, self._mean[lines])
+        self._level[lines] = np.maximum(self._median[lines], self._mean[lines])
         self._take_spreads(lines, held - median, count, known)
 
     def _take_spreads(
@@ -238,6 +239,9 @@ class Backgrounds:
         begun = np.where(weight > 0, np.minimum(weight + more, SCALE_MEMORY), count)
         self._weight[lines] = np.where(known & (count >= WARM_UP), begun, weight)
         self._apart[:, lines] = 0
+
+
+_PER_LINE = ("_off", "_median", "_mean", "_level", "_sigma", "_weight", "_apart", "_run")
 
 
 def _runs(before: NDArray[np.int32], above: NDArray[np.bool_]) -> NDArray[np.int32]:

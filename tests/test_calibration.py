@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bindstream.calibration import (
     LASTING,
     LASTING_EVENT,
+    LEVEL_MEMORY,
     MEMORY,
     SIGMA_LEAST,
     SIGMA_UNKNOWN,
@@ -108,20 +109,21 @@ def test_events_that_come_again_and_again_are_never_taken_for_the_background() -
     assert min(said[-60:-20]) > OFF
 
 
-def test_a_long_memory_is_convinced_after_half_of_it() -> None:
-    background = learned(usual(MEMORY))
-    said = [background.push(v) for v in usual(MEMORY, 2, at=0.8)]
-    convinced = next(i for i, z in enumerate(said) if z < OFF)
-    assert LASTING <= convinced <= 2 * LASTING
+def test_old_background_is_forgotten_in_some_hours() -> None:
+    lines = Backgrounds(np.array([OFF]))
+    lines.push_all(np.array(usual(MEMORY, 3, at=0.3))[:, None])
+    lines.push_all(np.array(usual(3 * LEVEL_MEMORY, 4, at=0.1))[:, None])
+    assert lines.z(np.array([0.1]))[0] == pytest.approx(0, abs=0.4)
+    assert lines.z(np.array([0.3]))[0] > OFF
 
 
-def test_old_background_is_forgotten() -> None:
-    background = learned(usual(MEMORY, 3, at=0.3))
-    # Below `off` every value is learned at once: a stream that turns quieter is followed.
-    for value in usual(MEMORY, 4, at=0.1):
-        background.push(value)
-    assert background.z(0.1) == pytest.approx(0, abs=0.3)
-    assert background.z(0.3) > 2
+def test_what_grows_loud_lifts_the_level_at_once_and_a_quiet_while_does_not_lower_it() -> None:
+    background = learned(usual(3000))
+    quiet = [background.push(v) for v in usual(MEMORY, 1, at=0.0, spread=0.01)]
+    assert np.mean(quiet[-50:]) < -1
+    loud = [background.push(v) for v in usual(MEMORY, 2, at=0.18)]
+    assert np.mean(loud[:20]) > 1
+    assert abs(np.mean(loud[-20:])) < 0.5
 
 
 def test_a_score_repeated_for_hours_leaves_the_spread_as_it_was() -> None:

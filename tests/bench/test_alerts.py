@@ -44,7 +44,7 @@ def test_tables_a_picture_and_json_come_of_one_command(
     for row in rows:
         assert 0 < row["hours"] < 4 / 60
         assert row["false"] == len(row["causes"])
-        assert max(row["found"], *row["equal"].values()) <= row["events"]
+        assert max(row["found"], *row["fixed"][0].values()) <= row["events"]
         assert not row["is_promised"]  # four minutes promise nothing
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
 
