@@ -21,7 +21,7 @@ from bindstream.models.keeping import TextKeeping
 from bindstream.queries import check_heard, doubts, encode_query, examples_for, taught_of
 from bindstream.recalling import recall
 from bindstream.records import Alert, Embedding, Window
-from bindstream.state import Memory, Notebook, State
+from bindstream.state import Memory, Notebook, open_state
 from bindstream.state.standing import Standing, Start, usable
 from bindstream.watch import Watch
 
@@ -84,11 +84,11 @@ class Pipeline:
 
     def _start(self) -> Start:
         """The queries and rules to watch for, and what is to be said of them."""
-        where, filed = self.config.state_path, [*self.config.queries, *self.config.rules]
-        if where is None:
-            return Notebook(None, filed).start()
-        with contextlib.closing(State(where, alone=True)) as state:
-            return Notebook(state, filed).start()
+        filed = [*self.config.queries, *self.config.rules]
+        state, doubts = open_state(self.config)
+        with contextlib.closing(state) if state else contextlib.nullcontext():
+            start = Notebook(state, filed).start()
+        return dataclasses.replace(start, notes=(*start.notes, *doubts))
 
     def _put(self, standing: Standing) -> None:
         query, sent = standing.config, standing.sent
@@ -121,8 +121,7 @@ class Pipeline:
                 self._watch.rules.put(each.config)
 
     def __iter__(self) -> Iterator[Embedding | Alert]:
-        if (where := self.config.state_path) is not None:
-            self._memory = Memory(State(where, alone=True))
+        self._memory = Memory(open_state(self.config)[0])
         start_ns = (self.clock.now_ns() // 10**9 + 1) * 10**9
         if (kept := self.config.evidence) is not None:
             self._keepers = {s.name: Keeper(s, kept) for s in self.config.streams}

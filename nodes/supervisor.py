@@ -19,7 +19,7 @@ from bindstream.clock import Clock
 from bindstream.config import BusSinkConfig, Config, EvidenceConfig, SinkConfig
 from bindstream.control import Answer, ControlServer, Request
 from bindstream.errors import BindstreamError, ModelError
-from bindstream.state import Notebook, State
+from bindstream.state import Notebook, State, open_state
 from nodes.alert_desk import AlertDesk
 from nodes.cluster import reachable, start_ray, stop_ray
 from nodes.desk import QueryDesk
@@ -100,8 +100,8 @@ class Supervisor:
 
     def _start(self) -> None:
         bus = self.config.bus
-        where = self.config.state_path
-        self._state = State(where.absolute(), alone=True) if where is not None else None
+        self._state, doubts = open_state(self.config)
+        self._warn(*doubts)
         self._broker = Broker(bus.address, bus.inbound, bus.keys)
         self._folder = Path(tempfile.mkdtemp(prefix="bindstream-"))
         start_ray(self.config.ray)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from bindstream.state.kept import Kept, KeptAlert, Verdict
 from bindstream.state.memory import Memory
 from bindstream.state.notebook import Notebook
+from bindstream.state.opening import open_state
 from bindstream.state.store import State
 
-__all__ = ["Kept", "KeptAlert", "Memory", "Notebook", "State", "Verdict"]
+__all__ = ["Kept", "KeptAlert", "Memory", "Notebook", "State", "Verdict", "open_state"]

@@ -1,0 +1,26 @@
+"""The state that a run opens, if it keeps one."""
+
+from __future__ import annotations
+
+from bindstream.config import Config
+from bindstream.errors import StateError
+from bindstream.state.store import State
+
+
+def open_state(config: Config) -> tuple[State | None, list[str]]:
+    """The run's state, for it alone, and what is to be said of it.
+
+    One that nobody asked for, beside a history, stops no run: it goes on without, and says so.
+
+    Raises:
+        StateError: the one that was asked for cannot be used.
+    """
+    where = config.state_path
+    if where is None:
+        return None, []
+    try:
+        return State(where.absolute(), alone=True), []
+    except StateError as error:
+        if config.state is not None:
+            raise
+        return None, [f"nothing is remembered of queries and alerts: {error}"]
