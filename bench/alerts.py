@@ -27,7 +27,7 @@ of silence. All have the product's events: hysteresis of 1.5 robust deviations, 
 
 one level: theirs is one for all lines of a modality, the best there is, found on the test half
 itself so that all lines together have as many false alarms as the product had; the product's are
-those that it drew. each: all have the best level for each line, the product's score too, found on
+those that it drew. In brackets: lines with at most twice their budget. each: all have the best level for each line, the product's score too, found on
 the test half so that each line has so many false alarms an hour.
 """
 
@@ -47,7 +47,16 @@ from typing import Any
 import judging
 import numpy as np
 import torch
-from alerts_report import BUDGETS, FIXED, WAYS, draw, show_budgets, show_causes, show_recall
+from alerts_report import (
+    BUDGETS,
+    FIXED,
+    WAYS,
+    Total,
+    draw,
+    show_budgets,
+    show_causes,
+    show_recall,
+)
 from arguments import some_of
 from judging import Scores, Spans, Truth, Way
 from played import Heard, heard
@@ -118,18 +127,25 @@ class Line:
     known: Truth
 
 
-def with_one_level(some: Sequence[Line]) -> list[dict[str, int]]:
-    """Events found at each budget's false alarms, the others with one level for all lines."""
+def with_one_level(some: Sequence[Line]) -> list[dict[str, Total]]:
+    """All lines of a modality at each budget's false alarms, the others with one level for all."""
     found = []
-    for k in range(len(BUDGETS)):
-        most = sum(line.rows[k]["false"] for line in some)
-        truths = [line.known for line in some]
-        others = {
-            name: judging.one_level([line.ways[name] for line in some], truths, most)[1]
-            for name in WAYS[1:]
-        }
-        found.append({"product": sum(line.rows[k]["found"] for line in some), **others})
+    hours = [line.known.hours for line in some]
+    for k, budget in enumerate(BUDGETS):
+        mine = [(line.rows[k]["false"], line.rows[k]["found"]) for line in some]
+        most, truths = sum(false for false, _ in mine), [line.known for line in some]
+        totals = {"product": total(mine, hours, budget)}
+        for name in WAYS[1:]:
+            levelled = judging.one_level([line.ways[name] for line in some], truths, most)
+            totals[name] = total([(j.false, j.found) for j in levelled], hours, budget)
+        found.append(totals)
     return found
+
+
+def total(lines: Sequence[tuple[int, int]], hours: Sequence[float], budget: float) -> Total:
+    """Of (false alarms, events found) of each line."""
+    kept = sum(false <= 2 * budget * h for (false, _), h in zip(lines, hours, strict=True))
+    return Total(sum(found for _, found in lines), kept, len(lines))
 
 
 def measured(

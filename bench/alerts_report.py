@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -72,34 +73,48 @@ def show_causes(rows: Sequence[dict[str, Any]]) -> None:
         print(f"{name:10s}{len(mine):7d}{len(found):9d}{alone:9.0%}{top:9.0%}   {often}")
 
 
-Together = dict[str, list[dict[str, int]]]
-"""By modality and budget: events found by the product, and by the others with one level each."""
+@dataclass(frozen=True)
+class Total:
+    """Of some lines: events found, lines with at most twice their budget, and how many there are."""
+
+    found: int
+    kept: int
+    lines: int
+
+
+Together = dict[str, list[dict[str, Total]]]
+"""By modality and budget: the product, and the others with one level each."""
 
 
 def show_recall(rows: Sequence[dict[str, Any]], together: Together) -> None:
-    print("\nmodality  at the false alarms of   events" + "".join(f"{w:>10s}" for w in WAYS))
+    print("\nmodality  at the false alarms of   events" + "".join(f"{w:>12s}" for w in WAYS))
     for modality in (*together, "all"):
-        events = sum(r["events"] for r in of(rows, modality, BUDGETS[0]))
+        first = of(rows, modality, BUDGETS[0])
+        events = sum(r["events"] for r in first)
         for k, budget in enumerate(BUDGETS):
-            found = {w: one_level(together, modality, k, w) for w in WAYS}
-            show(modality, f"one level, budget {budget:g}/h", events, found)
+            said = f"one level, budget {budget:g}/h"
+            cells = []
+            for way in WAYS:
+                mine = totals(together, modality, k, way)
+                kept = sum(t.kept for t in mine) / sum(t.lines for t in mine)
+                cells.append(f"{found(mine, events):6.0%} ({kept:.0%})")
+            show(modality, said, events, cells)
         for k, rate in enumerate(FIXED):
-            mine = of(rows, modality, BUDGETS[0])
-            show(
-                modality,
-                f"{rate:g}/h each",
-                events,
-                {w: sum(r["fixed"][k][w] for r in mine) for w in WAYS},
-            )
+            shares = (sum(r["fixed"][k][w] for r in first) / max(events, 1) for w in WAYS)
+            show(modality, f"{rate:g}/h each", events, [f"{share:.0%}" for share in shares])
 
 
-def one_level(together: Together, modality: str, budget: int, way: str) -> int:
-    return sum(f[budget][way] for m, f in together.items() if modality in ("all", m))
+def totals(together: Together, modality: str, budget: int, way: str) -> list[Total]:
+    return [each[budget][way] for m, each in together.items() if modality in ("all", m)]
 
 
-def show(modality: str, said: str, events: int, found: dict[str, int]) -> None:
-    shares = "".join(f"{found[way] / max(events, 1):10.0%}" for way in WAYS)
-    print(f"{modality:10s}{said:24s}{events:7d}{shares}")
+def found(some: Sequence[Total], events: int) -> float:
+    """The share of events."""
+    return sum(each.found for each in some) / max(events, 1)
+
+
+def show(modality: str, said: str, events: int, cells: Sequence[str]) -> None:
+    print(f"{modality:10s}{said:24s}{events:7d}" + "".join(f"{cell:>12s}" for cell in cells))
 
 
 def draw(path: Path, rows: Sequence[dict[str, Any]], together: Together) -> None:
@@ -153,9 +168,9 @@ def dots(axis: Any, rows: Sequence[dict[str, Any]]) -> None:
 def bars(axis: Any, rows: Sequence[dict[str, Any]], together: Together) -> None:
     """Recall at the product's own false alarms, by budget."""
     width = 0.8 / len(WAYS)
-    events = max(sum(r["events"] for r in of(rows, "all", BUDGETS[0])), 1)
+    events = sum(r["events"] for r in of(rows, "all", BUDGETS[0]))
     for index, name in enumerate(WAYS):
-        shares = [one_level(together, "all", k, name) / events for k in range(len(BUDGETS))]
+        shares = [found(totals(together, "all", k, name), events) for k in range(len(BUDGETS))]
         places = np.arange(len(BUDGETS)) + (index - (len(WAYS) - 1) / 2) * width
         axis.bar(places, shares, width, label=name)
     axis.set_xticks(range(len(BUDGETS)), [f"{b:g}/h" for b in BUDGETS])

@@ -173,25 +173,29 @@ def at_most(one: Way, truth: Truth, wanted: Sequence[int]) -> list[Judged]:
     return found
 
 
-def one_level(ways: Sequence[Way], truths: Sequence[Truth], most: int) -> tuple[int, int]:
-    """False alarms and events found by the lowest cut that is the same for all lines and has at
-    most so many false alarms in all of them."""
+def one_level(ways: Sequence[Way], truths: Sequence[Truth], most: int) -> list[Judged]:
+    """What the lowest cut that is the same for all lines gives each of them, with at most so many
+    false alarms in all."""
     pooled = [np.sort(one.series.values)[::-1][: len(one.series) // 10] for one in ways]
     values = np.sort(np.concatenate(pooled))[::-1]
     values = values[np.isfinite(values)]
 
-    def at(place: int) -> tuple[int, int]:
+    def at(place: int) -> list[Judged]:
         cut = float(values[place])
-        found = [judged(one.alerts(cut), known) for one, known in zip(ways, truths, strict=True)]
-        return sum(each.false for each in found), sum(each.found for each in found)
+        return [judged(one.alerts(cut), known) for one, known in zip(ways, truths, strict=True)]
 
-    low, high, best = -1, 0, (0, 0)
-    while high < len(values) - 1 and (found := at(high))[0] <= most:
+    low, high = -1, 0
+    best = [Judged(0, 0, np.zeros(0, bool)) for _ in ways]
+    while high < len(values) - 1 and _false(found := at(high)) <= most:
         low, high, best = high, min(2 * high + 1, len(values) - 1), found
     while high - low > 1:
         middle = (low + high) // 2
-        if (found := at(middle))[0] <= most:
+        if _false(found := at(middle)) <= most:
             low, best = middle, found
         else:
             high = middle
     return best
+
+
+def _false(found: Sequence[Judged]) -> int:
+    return sum(each.false for each in found)
