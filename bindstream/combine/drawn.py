@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
+
+import numpy as np
 
 from bindstream.budget.promise import Promise, per_hour, promise
 from bindstream.budget.tail import FEWEST
@@ -83,6 +86,8 @@ class DrawnLevel:
         seconds = self._background.seconds
         self._refit_at = min(math.ceil(seconds * GROWTH), seconds + MOST_REFIT)
         series, shape = self._background.series(), shape_of(self.query)
+        # Below the least level nothing matters; a tail begins where evidence does.
+        series = dataclasses.replace(series, values=np.maximum(series.values, self._least))
         made = self.made = promise(series, shape, self._budget, self._confirmed, self._false)
         if made.is_kept:
             on = max(made.cut, self._least)

@@ -34,6 +34,15 @@ def test_rate_and_level_undo_each_other() -> None:
     assert Tail(0.1, 2.0, 0.05, 0.0, 9, 9.0).level(100.0) == 0.1
 
 
+def test_below_the_threshold_events_are_counted_and_below_the_lowest_nothing_is_known() -> None:
+    counted = np.array([9.0, 6.0, 4.0, 3.0, 2.0, 2.0])
+    tail = Tail(4.0, 1.5, 1.0, 0.0, 2, 2.0, counted)
+    assert tail.lowest == 2.0
+    levels = [4.0, 3.9, 3.0, 2.5, 2.0, 1.9]
+    assert [tail.rate(level) for level in levels] == [1.5, 1.5, 2.0, 2.0, 3.0, math.inf]
+    assert Tail(4.0, 1.5, 1.0, 0.0, 2, 2.0).rate(3.9) == math.inf
+
+
 @pytest.mark.parametrize("shape", [-0.25, 0.0, 0.2])
 def test_promised_levels_are_exceeded_no_more_often_than_the_confidence_allows(
     shape: float,

@@ -15,6 +15,7 @@ from bindstream.combine.drawn import FIRST_REFIT
 from bindstream.combine.fused import DOUBT, LATE_S, Fused
 from bindstream.combine.odds import MOST
 from bindstream.records import Alert
+from bindstream.rules import Open
 from tests.combine.made import RARE, T0, S, give, rule, spans
 
 USUAL = 1000.0
@@ -228,3 +229,103 @@ def test_false_alarms_on_independent_backgrounds_stay_within_twice_the_budget() 
         begun += states(alerts).count("started")
     assert 0 < begun <= 2 * budget * hours
     assert fused.level.promise.startswith("at most 3 an hour")
+
+
+def carried(fused: Fused, **config: object) -> Fused:
+    """Another one that goes on where this one was left."""
+    (event,) = fused.open
+    other = watched(**config)
+    assert other.carry_on(event)
+    return other
+
+
+def begun() -> tuple[Fused, Alert]:
+    """One whose event has begun, with signs at 10 and 14 s, 17 s into the run."""
+    fused = watched()
+    alerts = [
+        alert
+        for i in range(16)
+        for query, stream, at_s in (("glass", "mic", 10), ("person", "camera", 14))
+        for alert in give(fused, query, stream, i, RARE if i == at_s else USUAL)
+    ]
+    return fused, alerts[0]
+
+
+def after(fused: Fused, seconds: range, **rates: dict[int, float]) -> list[Alert]:
+    return [
+        alert
+        for i in seconds
+        for query, stream in (("glass", "mic"), ("person", "camera"))
+        for alert in give(fused, query, stream, i, rates.get(query, {}).get(i, USUAL))
+    ]
+
+
+def test_an_event_that_goes_on_elsewhere_ends_when_its_evidence_is_old() -> None:
+    fused, alert = begun()
+    fused = carried(fused)
+    (ended,) = after(fused, range(17, 30))
+    assert (ended.id, ended.state, ended.parts) == (alert.id, "ended", alert.parts)
+    assert spans([ended]) == [("ended", 15, 20)]
+
+
+def test_an_event_that_goes_on_elsewhere_lasts_with_new_evidence() -> None:
+    fused, alert = begun()
+    fused = carried(fused)
+    (ended,) = after(fused, range(17, 40), glass={18: RARE})
+    assert ended.id == alert.id
+    assert spans([ended]) == [("ended", 15, 24)]
+
+
+def test_an_event_that_nobody_followed_ends_where_it_was_left() -> None:
+    fused, alert = begun()
+    left = spans([fused.open[0].alert])[0][2]
+    for ends in (
+        carried(fused).due(T0 + 60 * S),
+        carried(fused).flush(),
+        after(carried(fused), range(60, 70)),
+    ):
+        assert [(a.id, *span) for a, span in zip(ends, spans(ends), strict=True)] == [
+            (alert.id, "ended", 15, left)
+        ]
+
+
+def test_an_event_of_another_rule_is_not_gone_on_with() -> None:
+    fused, _ = begun()
+    (event,) = fused.open
+    assert not Fused(rule(all=["glass", "cat"])).carry_on(event)
+    assert not watched().carry_on(Open(dataclasses.replace(event.alert, measure="z"), 0.0))
+
+
+def test_the_cooldown_of_an_event_elsewhere_holds_here() -> None:
+    fused, _ = begun()
+    (ended,) = fused.flush()
+    for cooldown_s, states_after in ((60, []), (10, ["started", "ended"])):
+        fused = watched(cooldown_s=cooldown_s)
+        fused.rest_after(ended)
+        fused.rest_after(dataclasses.replace(ended, stream="yard", end_ns=T0))  # an earlier one
+        rates = {"glass": {40: RARE}, "person": {41: RARE}}
+        assert states(after(fused, range(30, 60), **rates)) == states_after
+
+
+def test_confirmed_events_are_no_background_and_rejected_ones_are() -> None:
+    fused = watched(budget=6)
+    often = dict.fromkeys(range(200, 3600, 400), 0.01)
+    run(fused, {**often, 1000: 1e-9}, {**often, 1000: 1e-9}, 3600)
+    fused.judge((), ())
+    drawn = fused.level.on
+    fused.judge(tuple((T0 + i * S, T0 + (i + 15) * S) for i in often), ())
+    assert fused.level.on < drawn
+    fused.judge((), ())
+    assert fused.level.on == drawn
+
+
+def test_what_stands_out_is_taken_for_true_unless_it_was_rejected() -> None:
+    fused = watched(budget=6)
+    rng = np.random.default_rng(0)
+    often = {i: rng.uniform(5, 15) for i in range(50, 3600, 100)}
+    high = {1000: 1e-9}
+    run(fused, {**often, **high}, {**often, **high}, 3600)
+    fused.judge((), ())
+    taken = fused.level.on
+    fused.judge((), ((T0 + 1000 * S, T0 + 1015 * S),))
+    assert fused.level.on > taken

@@ -154,3 +154,59 @@ def test_the_next_silence_waits_for_the_cooldown(cooldown_s: float) -> None:
     watched.push(window("mic", 40))
     begun = [a.state for a in due(watched, 41, 100)]
     assert begun == ["ended", *["started"] * (cooldown_s == 0)]
+
+
+def test_a_reading_that_goes_on_elsewhere_is_the_same_event() -> None:
+    for limits, values in (({"above": 60}, [61, 80]), ({"below": 5, "until": 8}, [4, -2])):
+        before, after = reading(**limits), reading(**limits)
+        (begun,) = run(before, values)
+        (event,) = before.open
+        assert (event.alert.measure, event.alert.scores) == ("max_c", tuple(values))
+        assert after.carry_on(event)
+        (ended,) = run(after, [*values, 30])
+        assert (ended.id, ended.state) == (begun.id, "ended")
+        assert (ended.peak_z, ended.on) == (values[1], begun.on)
+        assert not reading(**limits, streams="yard").carry_on(event)
+        assert not reading(above=99).carry_on(event)
+
+
+def test_the_cooldown_of_a_reading_elsewhere_holds_here() -> None:
+    _, ended = run(reading(above=60), [61, 20])
+    after = reading(above=60, cooldown_s=60)
+    after.rest_after(ended)
+    assert run(after, [61, 61, 61, 20]) == []
+
+
+def quiet_elsewhere() -> tuple[Alert, SilenceWatch]:
+    before, after = silence(streams=["mic"]), silence(streams=["mic"])
+    begun = [a for i in range(0, 40) for a in before.due(T0 + i * S)]
+    (event,) = before.open
+    assert spans([event.alert]) == [("started", 0, 39)]
+    assert after.carry_on(event)
+    return begun[0], after
+
+
+def test_a_silence_that_goes_on_elsewhere_ends_when_the_stream_speaks() -> None:
+    begun, watched = quiet_elsewhere()
+    assert watched.due(T0 + 45 * S) == []
+    watched.push(window("mic", 46))
+    (ended,) = watched.due(T0 + 47 * S)
+    assert (ended.id, spans([ended])) == (begun.id, [("ended", 0, 47)])
+
+
+def test_a_silence_that_nobody_followed_ends_where_it_was_left() -> None:
+    begun, watched = quiet_elsewhere()
+    (ended,) = watched.due(T0 + 4000 * S)
+    assert (ended.id, spans([ended])) == (begun.id, [("ended", 0, 39)])
+    again = [a for i in range(4000, 4040) for a in watched.due(T0 + i * S)]
+    assert [a.state for a in again] == ["started"]
+    assert not silence(streams=["camera"]).carry_on(watched.open[0])
+
+
+def test_the_cooldown_of_a_silence_elsewhere_holds_here() -> None:
+    _, watched = quiet_elsewhere()
+    (ended,) = watched.flush()
+    after = silence(streams=["mic"], cooldown_s=600)
+    after.rest_after(ended)
+    assert [a for i in range(40, 600) for a in after.due(T0 + i * S)] == []
+    assert [a.state for i in range(600, 700) for a in after.due(T0 + i * S)] == ["started"]

@@ -97,3 +97,53 @@ def test_ordinary_windows_are_no_signs_however_long_the_past() -> None:
     alerts = run(watched, range(300), {})
     eventful_ns = sum(a.end_ns - a.start_ns for a in alerts if a.state == "ended")
     assert eventful_ns <= 100 * S
+
+
+@pytest.mark.parametrize("kind", ["all", "any"])
+def test_what_was_heard_before_is_background_at_once_as_if_it_had_been_watched(kind: str) -> None:
+    seconds, rule = 1800, {kind: ["glass", "person"], "budget": 10}
+    recalled = watch(rule)
+    rng = {stream: np.random.default_rng(i) for i, stream in enumerate(STREAMS)}
+    past: dict[str, list[Embedding]] = {stream: [] for stream in STREAMS}
+    live = watch(rule)
+    for at_s in range(seconds):
+        for stream in STREAMS:
+            past[stream].append(window(rng[stream], stream, at_s, GLASS, None))
+            live.push(past[stream][-1])
+    for stream, modality in STREAMS.items():
+        starts = np.array([each.start_ns for each in past[stream]])
+        vectors = np.stack([each.vector for each in past[stream]])
+        recalled.hear(stream, modality, "m1", [(starts, starts + 2 * S, vectors)])
+    for stream in STREAMS:
+        recalled.push(window(rng[stream], stream, seconds, GLASS, None))
+    ((_, now),), ((_, was),) = recalled.rules.levels(), live.rules.levels()
+    assert now.promise.startswith("at most 10 an hour")
+    assert now.promise == was.promise
+    assert now.on == pytest.approx(was.on, abs=1)
+
+
+def test_a_rule_that_is_added_later_knows_what_was_heard_meanwhile() -> None:
+    watched = watch({"all": ["glass", "person"]})
+    heard(watched, hours=6)
+    run(watched, range(2), {})
+    watched.rules.put(ANY_RULE.validate_python({"id": "late", "any": ["glass"], "budget": 1}))
+    run(watched, range(2, 4), {})
+    levels = dict(watched.rules.levels())
+    assert "6.0 h heard" in levels["both"].promise
+    assert levels["late"].promise == "at most 1 an hour with 95 % confidence (6.0 h heard)"
+
+
+def test_a_query_that_comes_back_gives_the_background_of_its_time_away() -> None:
+    watched = watch({"all": ["glass", "person"]})
+    heard(watched, hours=1)
+    run(watched, range(2), {})
+    watched.remove("person")
+    assert watched.rules.doubts() == [
+        "rule 'both': it raises no alert while 'person' is not watched for"
+    ]
+    run(watched, range(2, 902), {})
+    watched.put(query("person", PERSON, "camera"))
+    run(watched, range(902, 904), {})
+    ((_, level),) = watched.rules.levels()
+    assert "1.2 h heard" in level.promise or "1.3 h heard" in level.promise
+    assert watched.rules.doubts() == []
