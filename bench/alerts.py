@@ -27,8 +27,9 @@ of silence. All have the product's events: hysteresis of 1.5 robust deviations, 
 
 one level: theirs is one for all lines of a modality, the best there is, found on the test half
 itself so that all lines together have as many false alarms as the product had; the product's are
-those that it drew. In brackets: lines with at most twice their budget. each: all have the best level for each line, the product's score too, found on
-the test half so that each line has so many false alarms an hour.
+those that it drew. In brackets: lines with at most twice their budget. each: all have the best
+level for each line, the product's score too, found on the test half so that each line has so many
+false alarms an hour.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     together = {modality: with_one_level(some) for modality, some in lines_of.items()}
     show_recall(rows, together)
     if options.out:
-        draw(options.out, rows, together)
+        draw(options.out, rows)
 
 
 @dataclass(frozen=True)

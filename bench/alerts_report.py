@@ -75,7 +75,7 @@ def show_causes(rows: Sequence[dict[str, Any]]) -> None:
 
 @dataclass(frozen=True)
 class Total:
-    """Of some lines: events found, lines with at most twice their budget, and how many there are."""
+    """Of some lines: events found, lines with at most twice their budget, and how many lines."""
 
     found: int
     kept: int
@@ -117,7 +117,7 @@ def show(modality: str, said: str, events: int, cells: Sequence[str]) -> None:
     print(f"{modality:10s}{said:24s}{events:7d}" + "".join(f"{cell:>12s}" for cell in cells))
 
 
-def draw(path: Path, rows: Sequence[dict[str, Any]], together: Together) -> None:
+def draw(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Writes a PNG: a dot a line and budget on the left, a bar a way on the right."""
     import matplotlib
 
@@ -126,7 +126,7 @@ def draw(path: Path, rows: Sequence[dict[str, Any]], together: Together) -> None
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6))
     dots(left, rows)
-    bars(right, rows, together)
+    bars(right, rows)
     figure.tight_layout()
     figure.savefig(path, dpi=120)
     plt.close(figure)
@@ -165,16 +165,16 @@ def dots(axis: Any, rows: Sequence[dict[str, Any]]) -> None:
     axis.legend(fontsize=7, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
 
 
-def bars(axis: Any, rows: Sequence[dict[str, Any]], together: Together) -> None:
-    """Recall at the product's own false alarms, by budget."""
+def bars(axis: Any, rows: Sequence[dict[str, Any]]) -> None:
+    """Recall where every line has the best level for so many false alarms, whatever the score."""
     width = 0.8 / len(WAYS)
-    events = sum(r["events"] for r in of(rows, "all", BUDGETS[0]))
+    first = of(rows, "all", BUDGETS[0])
+    events = max(sum(r["events"] for r in first), 1)
     for index, name in enumerate(WAYS):
-        shares = [found(totals(together, "all", k, name), events) for k in range(len(BUDGETS))]
-        places = np.arange(len(BUDGETS)) + (index - (len(WAYS) - 1) / 2) * width
-        axis.bar(places, shares, width, label=name)
-    axis.set_xticks(range(len(BUDGETS)), [f"{b:g}/h" for b in BUDGETS])
-    axis.set(xlabel="with the product's false alarms at a budget of", ylabel="recall of events")
-    axis.set_title("the others: one level for all queries of a modality", fontsize=8)
+        shares = [sum(r["fixed"][k][name] for r in first) / events for k in range(len(FIXED))]
+        places = np.arange(len(FIXED)) + (index - (len(WAYS) - 1) / 2) * width
+        axis.bar_label(axis.bar(places, shares, width, label=name), fmt="{:.0%}", fontsize=7)
+    axis.set_xticks(range(len(FIXED)), [f"{rate:g}/h" for rate in FIXED])
+    axis.set(xlabel="at as many false alarms, each query", ylabel="recall of events")
     axis.grid(alpha=0.3, axis="y")
-    axis.legend(fontsize=8, ncols=5, loc="lower center", bbox_to_anchor=(0.5, 1.06))
+    axis.legend(fontsize=8, ncols=5, loc="lower center", bbox_to_anchor=(0.5, 1.0))
