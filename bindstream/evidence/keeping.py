@@ -8,6 +8,7 @@ kept.
 from __future__ import annotations
 
 import dataclasses
+import re
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from bindstream.config import EvidenceConfig, StreamConfig
+from bindstream.config.query import NAME
 from bindstream.evidence.media import media
 from bindstream.evidence.reading import make_room, read_evidence
 from bindstream.evidence.ring import Kept, Ring
@@ -97,9 +99,12 @@ class Keeper:
             self._say(trouble=f"readings cannot be kept: {error}")
 
     def take(self, alert: Alert, now_ns: int) -> None:
-        """An alert, started or ended; those in which this stream has no part are left alone."""
+        """An alert, started or ended; those in which this stream has no part are left alone, and
+        those of which the query has no name: it names a folder, and anyone may be on the bus."""
         own = [part for part in alert.parts if part.stream == self._stream.name]
         if alert.stream != self._stream.name and not own:
+            return
+        if re.fullmatch(NAME, alert.query) is None:
             return
         begun_ns = min((part.start_ns for part in own), default=alert.start_ns)
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import wave
@@ -227,3 +228,15 @@ def test_memory_stays_bounded_while_an_event_goes_on_for_ever(tmp_path: Path) ->
     play(kept, "audio", 13, 120)
     most_s = 3 + 3 + LAG_S + 2
     assert kept.health().bytes < 1.2 * most_s * 32_000 + 4 * most_s * 300
+
+
+@pytest.mark.parametrize("query", ["../../out", "/{root}/out", "a/b", "..", ""])
+def test_no_alert_on_the_bus_leads_out_of_the_folder(tmp_path: Path, query: str) -> None:
+    kept = keeper(tmp_path / "a" / "evidence")
+    play(kept, "audio", 0, 8)
+    kept.take(
+        dataclasses.replace(alert("audio", 3, 5, "ended"), query=query.format(root=tmp_path)), at(8)
+    )
+    kept.end(at(9))
+    assert list(tmp_path.iterdir()) == []
+    assert kept.health().saved == 0
