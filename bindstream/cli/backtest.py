@@ -20,7 +20,7 @@ from bindstream.cli.search import (
     history_of,
     scope_of,
 )
-from bindstream.cli.sum_options import LikeOption, MinusOption, PlusOption, sums_of
+from bindstream.cli.sum_options import LikeOption, MinusOption, PlusOption, UnusualOption, sums_of
 from bindstream.cli.trying import Contrasts, encoded, query_from, read_model
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def backtest(
     like: LikeOption = None,
     plus: PlusOption = None,
     minus: MinusOption = None,
+    unusual: UnusualOption = False,
     negatives: Annotated[
         list[str] | None, typer.Option("--not", help="What it is not; may be repeated.")
     ] = None,
@@ -91,7 +92,8 @@ def backtest(
     scope = scope_of(since, until, streams, modality)
     kept, configured = history_of(config, history)
     query = query_from(
-        text=words or [],
+        text=words or (None if unusual else []),
+        unusual=unusual,
         **sums_of(like, plus, minus),
         negatives=negatives or [],
         modalities=modality,

@@ -19,7 +19,7 @@ from bindstream.cli.bus_options import (
     KeysOption,
     reach,
 )
-from bindstream.cli.sum_options import LikeOption, MinusOption, PlusOption, sums_of
+from bindstream.cli.sum_options import LikeOption, MinusOption, PlusOption, UnusualOption, sums_of
 from bindstream.errors import ConfigError
 from bindstream.keys import OWN_CLIENT
 from bindstream.terms.term import Term, terms
@@ -52,6 +52,8 @@ Examples:
   bindstream query add "a dog barks" "barking" --not "a door slams" --modality audio --budget 1/day
 
   bindstream query add --taught queries/washer-beep.json
+
+  bindstream query add --unusual --stream kitchen --budget 1/day
 
   bindstream query add "a dog barks" --plus rex.wav --minus "0.5*a cat meows"
 
@@ -96,6 +98,7 @@ def add(
     like: LikeOption = None,
     plus: PlusOption = None,
     minus: MinusOption = None,
+    unusual: UnusualOption = False,
     query_id: Annotated[
         str | None, typer.Option("--id", help="Its name; made from the words if left out.")
     ] = None,
@@ -136,14 +139,15 @@ def add(
     client: ClientOption = OWN_CLIENT,
 ) -> None:
     sums = sums_of(like, plus, minus)
-    if not (text or taught or like or plus):
-        fix = "Give words, --like FILE, or --taught FILE."
+    if not (text or taught or like or plus or unusual):
+        fix = "Give words, --like FILE, --taught FILE, or --unusual."
         raise ConfigError("there is nothing to watch for.", fix=fix)
     given = {
         "id": query_id,
         "text": text or None,
         **{name: texts or None for name, texts in sums.items()},
         "taught": None if taught is None else str(taught.absolute()),
+        "unusual": unusual or None,
         "negatives": negatives,
         "streams": streams,
         "modalities": modalities,
@@ -188,7 +192,7 @@ def list_queries(
     for query in queries:
         table.add_row(
             query["id"],
-            escape(_asked(query)) + (" (paused)" if query.get("paused") else ""),
+            escape(_asked(query) + _how(query)),
             escape(" | ".join(query["negatives"])),
             ", ".join(query["streams"] or ["all"]),
             ", ".join(query["modalities"] or ["all"]),
@@ -198,6 +202,12 @@ def list_queries(
     said = _ask({"op": "status"}, config, address, keys, client)["match"]
     if said.get("armed"):
         out.print(_levels(said["armed"]))
+
+
+def _how(query: dict[str, Any]) -> str:
+    """How a query is watched for, if not like any other."""
+    for_rules = " (for rules alone)" if not query.get("alert", True) else ""
+    return for_rules + (" (paused)" if query.get("paused") else "")
 
 
 def _levels(armed: list[dict[str, Any]]) -> Table:

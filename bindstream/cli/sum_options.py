@@ -15,6 +15,9 @@ LikeOption = Annotated[
     Texts, typer.Option("--like", help="A FILE or a stored window; may be repeated.")
 ]
 PlusOption = Annotated[Texts, typer.Option("--plus", help="And this.")]
+UnusualOption = Annotated[
+    bool, typer.Option("--unusual", help="Whatever is new beside what a stream gave before.")
+]
 MinusOption = Annotated[Texts, typer.Option("--minus", help="And not this, such as 0.5*rain.")]
 
 
