@@ -12,7 +12,7 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from bindstream.cli.app import app, out
+from bindstream.cli.app import app, errors, out
 from bindstream.cli.bus_options import (
     AddressOption,
     ClientOption,
@@ -41,9 +41,9 @@ Examples:
 """
 _CONFIRM_HELP = """Say that an alert was right.
 
-What happened then is left out where the level of its query on its stream is drawn: it is no
-background. ALERT is an id as `bindstream alerts` shows it, the beginning of one, or `last`. To
-change your mind use `bindstream reject`.
+What happened then is left out where the level of its query on its stream, or of its rule, is
+drawn: it is no background. ALERT is an id as `bindstream alerts` shows it, the beginning of one, or
+`last`. To change your mind use `bindstream reject`.
 
 Examples:
 
@@ -54,7 +54,8 @@ Examples:
 _REJECT_HELP = """Say that an alert was wrong.
 
 What happened then is background, and what is like it has to stand out by more from now on: the
-same again says nothing. What is unlike it is found as before. ALERT is an id as `bindstream alerts`
+same again says nothing. What is unlike it is found as before. An alert of a rule over queries
+counts as a false alarm where its level is drawn, no more. ALERT is an id as `bindstream alerts`
 shows it, the beginning of one, or `last`. To change your mind use `bindstream confirm`.
 
 Examples:
@@ -162,7 +163,7 @@ def reject(
 def _judge(request: dict[str, Any], as_json: bool, state: Path | None, *to: Any) -> None:
     answer = _ask(request, state, *to)
     if answer is not None:
-        judged = answer["alert"]
+        judged, remarks = answer["alert"], answer.get("warnings", [])
     else:
         from bindstream.state import State
 
@@ -170,9 +171,12 @@ def _judge(request: dict[str, Any], as_json: bool, state: Path | None, *to: Any)
         kept = State(_file(state, to[0]), alone=True)
         try:
             said = request["id"], request["verdict"], request["note"], time.time_ns()
-            judged = kept.judge(*said).plain()
+            found = kept.judge(*said)
+            judged, remarks = found.plain(), [found.remark] if found.remark else []
         finally:
             kept.close()
+    for remark in remarks:
+        errors.print(f"! {remark}.", style="yellow", markup=False, highlight=False)
     if as_json:
         typer.echo(json.dumps(judged, indent=2, ensure_ascii=False))
         return

@@ -22,15 +22,16 @@ from bindstream.keys import OWN_CLIENT
 
 rule_app = typer.Typer(
     no_args_is_help=True,
-    help="Add, list and remove rules: queries together, readings, silent sensors.",
+    help="Add, list, pause and remove rules: queries together, readings, silent sensors.",
 )
 app.add_typer(rule_app, name="rule")
 
 _ADD_HELP = """Watch for what several queries amount to, for a reading, or for a silent sensor.
 
 Queries are named by their ids (`bindstream query list`). What is added up is evidence, so that two
-weak signs may be enough where neither is alone. A rule that is added lasts as long as the run:
-write it into the configuration to keep it.
+weak signs may be enough where neither is alone. What its queries' streams gave so far is its
+background at once. With a `state` or a `history` in the configuration it comes back after a
+restart.
 
 Examples:
 
@@ -55,6 +56,20 @@ _REMOVE_HELP = """Stop watching for a rule; its event, if one is going on, ends.
 Example:
 
   bindstream rule remove break-in
+"""
+_PAUSE_HELP = """Say nothing of a rule until it is resumed; its event, if one is going on, ends.
+
+With a `state` or a `history` in the configuration it stays paused after a restart, too.
+
+Example:
+
+  bindstream rule pause break-in
+"""
+_RESUME_HELP = """Watch for a paused rule again, with what was heard meanwhile as its background.
+
+Example:
+
+  bindstream rule resume break-in
 """
 _Ids = list[str] | None
 
@@ -125,7 +140,7 @@ def add(
     }
     said = {key: value for key, value in given.items() if value is not None}
     request = {"op": "rule.add", "rule": said, "replace": replace}
-    _ask(request, config, address, keys, client)
+    _warn(_ask(request, config, address, keys, client))
     out.print(f"Watching for {rule_id}: {made_of(said)}.", markup=False, highlight=False)
 
 
@@ -152,12 +167,14 @@ def list_rules(
         level = armed.get(rule["id"])
         table.add_row(
             rule["id"],
-            escape(made_of(rule)),
+            escape(made_of(rule)) + (" (paused)" if rule.get("paused") else ""),
             ", ".join(rule.get("streams") or ["all"]),
             f"evidence {level['on']:.1f}" if level else "",
             escape(level["promise"]) if level else "",
         )
     out.print(table)
+    for doubt in status["match"].get("doubts", ()):
+        errors.print(f"! {doubt}", style="yellow", markup=False, highlight=False)
 
 
 @rule_app.command("remove", help=_REMOVE_HELP)
@@ -168,8 +185,37 @@ def remove(
     keys: KeysOption = None,
     client: ClientOption = OWN_CLIENT,
 ) -> None:
-    _ask({"op": "rule.remove", "id": rule_id}, config, address, keys, client)
+    _warn(_ask({"op": "rule.remove", "id": rule_id}, config, address, keys, client))
     out.print(f"No longer watching for {rule_id}.", markup=False, highlight=False)
+
+
+@rule_app.command("pause", help=_PAUSE_HELP)
+def pause(
+    rule_id: Annotated[str, typer.Argument(metavar="ID", help="As `rule list` shows it.")],
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    keys: KeysOption = None,
+    client: ClientOption = OWN_CLIENT,
+) -> None:
+    _warn(_ask({"op": "rule.pause", "id": rule_id}, config, address, keys, client))
+    out.print(f"{rule_id} is paused.", markup=False, highlight=False)
+
+
+@rule_app.command("resume", help=_RESUME_HELP)
+def resume(
+    rule_id: Annotated[str, typer.Argument(metavar="ID", help="As `rule list` shows it.")],
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    keys: KeysOption = None,
+    client: ClientOption = OWN_CLIENT,
+) -> None:
+    _warn(_ask({"op": "rule.resume", "id": rule_id}, config, address, keys, client))
+    out.print(f"Watching for {rule_id} again.", markup=False, highlight=False)
+
+
+def _warn(answer: dict[str, Any]) -> None:
+    for warning in answer.get("warnings", []):
+        errors.print(f"! {warning}", style="yellow", markup=False, highlight=False)
 
 
 def made_of(rule: dict[str, Any]) -> str:

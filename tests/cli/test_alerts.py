@@ -111,3 +111,15 @@ def test_a_running_pipeline_is_asked(bindstream: Command, home: Path) -> None:
     said = [request for request in asked if request["op"] != "query.list"]
     assert (said[0]["query"], said[0]["stream"]) == ("fire", None)
     assert said[1] == {"op": "alert.judge", "id": "last", "verdict": "rejected", "note": "no"}
+
+
+def test_what_a_verdict_on_an_alert_of_a_rule_does_not_do_is_said(
+    bindstream: Command, home: Path
+) -> None:
+    state = State(home.parent / "kept.db")
+    state.keep_alerts([KeptAlert(alert(200, query="break-in", measure="log_odds"))])
+    state.close()
+    said = bindstream("reject", "break-in", "-c", home)
+    assert "Rejected: break-in" in said.out
+    assert "is a rule over queries: this counts as a false alarm" in " ".join(said.err.split())
+    assert bindstream("confirm", "break-in", "-c", home).err == ""

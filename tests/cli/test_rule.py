@@ -16,6 +16,24 @@ from tests.cli.conftest import Command
 
 LEVEL = {"query": "break-in", "stream": "", "on": 7.6, "promise": "at most 1 an hour"}
 
+QUERIES = [
+    {
+        "id": name,
+        "text": ["glass breaking"],
+        "like": [],
+        "plus": [],
+        "minus": [],
+        "negatives": [],
+        "streams": None,
+        "modalities": None,
+        "taught": None,
+        "budget": 0.2,
+        "alert": alert,
+        "paused": paused,
+    }
+    for name, alert, paused in (("loud", True, True), ("mute", False, False))
+]
+
 
 class Far:
     """The far end: keeps the rules that it is given, whose configurations have to be right."""
@@ -34,7 +52,11 @@ class Far:
             case "rule.remove":
                 if self.rules.pop(request["id"], None) is None:
                     raise ConfigError(f"there is no rule {request['id']!r}.")
-        return {"rules": list(self.rules.values()), "match": {"rules": [LEVEL]}}
+            case "rule.pause" | "rule.resume":
+                self.rules[request["id"]]["paused"] = request["op"] == "rule.pause"
+                return {"id": request["id"], "warnings": ["the disk is full"]}
+        match = {"rules": [LEVEL], "doubts": ["rule 'x': it raises no alert"]}
+        return {"rules": list(self.rules.values()), "match": match, "queries": QUERIES}
 
 
 @pytest.fixture
@@ -88,3 +110,26 @@ def test_a_rule_is_removed_and_one_that_is_not_there_is_said(bindstream: Command
 )
 def test_a_rule_in_words(rule: dict[str, Any], said: str) -> None:
     assert made_of(rule) == said
+
+
+def test_a_rule_is_paused_and_goes_on(bindstream: Command, far: Far) -> None:
+    at = ("--address", far.address)
+    bindstream("rule", "add", "dead", "--silent", 30, *at)
+    paused = bindstream("rule", "pause", "dead", *at)
+    assert (paused.code, paused.out) == (0, "dead is paused.\n")
+    assert "the disk is full" in paused.err
+    listed = bindstream("rule", "list", *at)
+    assert "(paused)" in listed.out
+    assert "rule 'x': it raises no alert" in listed.err
+    assert bindstream("rule", "resume", "dead", *at).out == "Watching for dead again.\n"
+    assert "(paused)" not in bindstream("rule", "list", *at).out
+
+
+def test_a_query_that_rules_alone_make_use_of_is_shown_as_such(
+    bindstream: Command, far: Far
+) -> None:
+    lines = bindstream("query", "list", "--address", far.address).out.splitlines()
+    (loud,) = [" ".join(line.split()) for line in lines if "loud" in line]
+    (mute,) = [" ".join(line.split()) for line in lines if "mute" in line]
+    assert ("(paused)" in loud, "(for rules" in loud) == (True, False)
+    assert ("(paused)" in mute, "(for rules" in mute) == (False, True)
