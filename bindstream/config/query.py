@@ -99,6 +99,11 @@ class QueryConfig(Section):
     negatives: Phrases = Field(
         default=(), description="what it is not: sounds or sights it is easily mistaken for"
     )
+    templates: Phrases = Field(
+        default=(),
+        description="sentences that the words are put into, such as 'the sound of {}': the query "
+        "is the mean of them all, as CLIP's prompt ensembles are",
+    )
     literal: bool = Field(
         default=False,
         description="take 'no', 'not' and 'without' as words like any other, as in 'a no entry "
@@ -170,6 +175,16 @@ class QueryConfig(Section):
                 what = "there is no word in {phrase}"
                 raise PydanticCustomError("no_words", what, {"phrase": repr(phrase)})
         return phrases
+
+    @field_validator("templates")
+    @classmethod
+    def _has_place(cls, templates: tuple[str, ...]) -> tuple[str, ...]:
+        for template in templates:
+            if template.count("{}") != 1:
+                what = "{template} needs one {place}, where the words go"
+                found = {"template": repr(template), "place": "{}"}
+                raise PydanticCustomError("no_place", what, found)
+        return templates
 
     @field_validator("modalities")
     @classmethod
@@ -254,10 +269,12 @@ class QueryConfig(Section):
 
     @property
     def said(self) -> tuple[str, ...]:
-        """The phrasings whose vectors are watched for: less what they deny."""
-        if self.literal:
-            return self.text
-        return tuple(dict.fromkeys(found.said for phrase in self.text if (found := meant(phrase))))
+        """The phrasings whose vectors are watched for: less what they deny, in every template."""
+        words = self.text
+        if not self.literal:
+            words = tuple(found.said for phrase in self.text if (found := meant(phrase)))
+        said = (t.replace("{}", one) for one in words for t in self.templates or ("{}",))
+        return tuple(dict.fromkeys(said))
 
     @property
     def held_against(self) -> tuple[str, ...]:

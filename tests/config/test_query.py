@@ -85,3 +85,13 @@ def test_a_sum_that_asks_for_nothing_is_refused(given: dict[str, Any], why: str)
     with pytest.raises(ValidationError, match=why):
         QueryConfig.model_validate(data)
     assert QueryConfig.model_validate({"text": "no entry", "plus": "no dogs", "literal": True})
+
+
+def test_every_phrasing_is_put_into_every_template() -> None:
+    query = QueryConfig.model_validate(
+        {"text": ["a dog", "a man without a hat"], "templates": ["the sound of {}", "{}, loud"]}
+    )
+    assert query.said == ("the sound of a dog", "a dog, loud", "the sound of a man", "a man, loud")
+    assert query.shown == ("a dog", "a man without a hat")
+    with pytest.raises(ValueError, match=r"'a sound' needs one \{\}, where the words go"):
+        QueryConfig.model_validate({"text": "a dog", "templates": "a sound"})
