@@ -24,7 +24,7 @@ from bindstream.matcher import Query, Vectors
 from bindstream.recalling import recall
 from bindstream.records import Alert, Embedding, ModalityName, Score
 from bindstream.sinks import Sink, open_sink
-from bindstream.state import Memory, State
+from bindstream.state import open_memory
 from bindstream.watch import TOGETHER, Watch
 from nodes.wiring import Wiring
 
@@ -86,7 +86,7 @@ class MatchNode:
         keys = client_keys(wiring.keys) if wiring.keys else None
         self._subscriber = Subscriber(wiring.address, ["emb."], keys)
         self._watch: Watch | None = None
-        self._memory = Memory(State(state) if state is not None else None)
+        self._memory = open_memory(state)
         self._evidence = evidence
         self._explainer: Explainer | None = None
         self._newest: dict[str, Embedding] = {}
@@ -119,15 +119,18 @@ class MatchNode:
             streams: all of the configuration.
         """
         with self._lock:
-            self._watch = Watch(background, streams)
+            watch = Watch(background, streams)
             for rule in rules:
-                self._watch.rules.put(rule)
-            self._explainer = Explainer(self._watch, background, phrases, self._evidence)
+                watch.rules.put(rule)
             if history is not None:
-                self._error = "; ".join(recall(self._watch, history, model, self._clock.now_ns()))
+                self._error = "; ".join(recall(watch, history, model, self._clock.now_ns()))
             for query in queries:
-                self._watch.put(query)
-            self._announce(self._memory.begin(self._watch))
+                watch.put(query)
+            # Not before it is whole: one that failed half-way is asked to begin again.
+            self._watch = watch
+            self._explainer = Explainer(watch, background, phrases, self._evidence)
+            self._announce(self._memory.begin(watch))
+            self._beat_s = time.monotonic()  # its loop had to wait for this
 
     def contrast_with(
         self,
@@ -138,8 +141,7 @@ class MatchNode:
         with self._lock:
             if self._watch is not None:
                 self._announce(self._watch.contrast_with(background))
-                kept = self._evidence
-                self._explainer = Explainer(self._watch, background, phrases, kept)
+                self._explainer = Explainer(self._watch, background, phrases, self._evidence)
 
     def put(self, query: Query) -> None:
         """Add or replace a query; takes effect with the next window."""
@@ -192,7 +194,9 @@ class MatchNode:
                 refused=self._subscriber.refused + (watch.refused if watch else 0),
                 warming=watch.warming()[:SHOWN_MOST] if watch else [],
                 armed=_armed(watch) if watch else [],
-                rules=_armed_rules(watch) if watch else [],
+                rules=[Armed(r, "", at.on, at.promise) for r, at in watch.rules.levels()]
+                if watch
+                else [],
                 doubts=watch.rules.doubts() if watch else [],
                 latency=self._latency.summary(),
                 scores=_highest(self._scores.values()),
@@ -294,7 +298,3 @@ def _highest(scores: Iterable[Sequence[Score]]) -> list[Score]:
 def _armed(watch: Watch) -> list[Armed]:
     found = itertools.islice(watch.levels(), SHOWN_MOST)
     return [Armed(query, stream, level.on, level.promise) for query, stream, level in found]
-
-
-def _armed_rules(watch: Watch) -> list[Armed]:
-    return [Armed(rule, "", level.on, level.promise) for rule, level in watch.rules.levels()]

@@ -70,12 +70,17 @@ def troubles(
         if health.evidence is not None and health.evidence.trouble:
             said[f"evidence of {stream.name}"] = health.evidence.trouble
     for embedder in embedders:
+        if embedder.failed:
+            said[embedder.name] = f"cannot be started: {embedder.failed}"
+            continue
         if embedder.health is None:
             continue
         said.update(embedder.health.warnings)
         if embedder.health.error:
             said[embedder.name] = embedder.health.error
-    if match is not None and match.health is not None and match.health.error:
+    if match is not None and match.failed:
+        said[match.name] = f"cannot be started: {match.failed}"
+    elif match is not None and match.health is not None and match.health.error:
         said[match.name] = match.health.error
     for doubt in match.health.doubts if match is not None and match.health is not None else ():
         name, _, what = doubt.partition(": ")

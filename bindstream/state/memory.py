@@ -27,14 +27,17 @@ class Memory:
 
     No method raises while the disk is full or the file in use: `trouble` says it, "" when all is
     well, and what could not be written is written later.
+
+    Args:
+        trouble: why there is no state although one was asked for.
     """
 
-    def __init__(self, state: State | None) -> None:
+    def __init__(self, state: State | None, trouble: str = "") -> None:
         self._state = state
         self._waiting: deque[KeptAlert] = deque(maxlen=WAITING_MOST)
         self._lost = 0
         self._noted_ns = 0
-        self.trouble = ""
+        self.trouble = trouble
 
     def begin(self, watch: Watch) -> list[Alert]:
         """Gives a watch, after its queries and rules were put, the past: verdicts, cooldowns,

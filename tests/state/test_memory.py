@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from bindstream.records import Alert
-from bindstream.state import Memory, State
+from bindstream.state import Memory, State, open_memory
 from bindstream.watch import Watch
 from tests.state.alerts import S, alert
 from tests.test_watch import FALSE, TRUE, hears, query, watching
@@ -83,3 +83,13 @@ def test_the_vector_of_the_highest_window_is_kept_with_an_alert(tmp_path: Path) 
     assert kept.vector is not None
     assert abs(float(np.linalg.norm(kept.vector)) - 1) < 1e-2
     assert 0.3 < kept.usual < 0.7
+
+
+def test_a_file_that_cannot_be_used_ends_no_watch_and_is_said(tmp_path: Path) -> None:
+    (tmp_path / "state.db").write_bytes(b"no file of ours" * 100)
+    memory, watch = open_memory(tmp_path / "state.db"), watching()
+    assert memory.begin(watch) == []
+    memory.keep(watch, [alert()])
+    memory.due(watch, 10 * S)
+    assert "nothing is remembered until" in memory.trouble
+    assert "damaged" in memory.trouble
