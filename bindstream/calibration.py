@@ -44,7 +44,9 @@ stood for many windows: nine in ten queries of the demonstration's house have le
 HELD_BACK = np.float32(16)
 """Added to values that are remembered but not learned, being of an event; all lie within ±4."""
 FRESH = 20
-"""A level is taken anew once one in so many of the windows remembered is new."""
+"""A level is taken anew once one in so many of the windows remembered is new,"""
+EVERY = 50
+"""and once the memory is full after so many windows."""
 AT_ONCE = 32 * MEMORY
 """Values sorted a window, half a millisecond's work: levels of very many are taken in turns."""
 
@@ -92,11 +94,13 @@ class Backgrounds:
 
     def join(self, others: Sequence[Backgrounds]) -> None:
         """Lines that heard the same stream elsewhere, after those that there are."""
-        rolled = [np.roll(other._ring, self._at - other._at, axis=0) for other in others]
-        self._ring = np.concatenate((self._ring, *rolled), axis=1)
+        every = (self, *others)
+        at, self._next = max((each._at, each._next) for each in every)
+        rolled = [np.roll(each._ring, at - each._at, axis=0) for each in every]
+        self._ring, self._at = np.concatenate(rolled, axis=1), at
         for name in _PER_LINE:
-            every = [getattr(each, name) for each in (self, *others)]
-            setattr(self, name, np.concatenate(every, axis=-1))
+            of_each = [getattr(each, name) for each in every]
+            setattr(self, name, np.concatenate(of_each, axis=-1))
         self._turn = len(self)
 
     def drop(self, line: int) -> None:
@@ -183,7 +187,8 @@ class Backgrounds:
         self._at += rows
         if self._at >= self._next and self._turn >= len(self):
             self._turn = 0
-            self._next = self._at + max(min(self._at, MEMORY) // FRESH, 1)
+            rest = max(self._at // FRESH, 1) if self._at < MEMORY else EVERY
+            self._next = self._at + rest
 
     def _accept(self, line: int, value: np.float32) -> None:
         """What a line was held back for has lasted so long that it is the background.
