@@ -176,7 +176,7 @@ class Backgrounds:
         return bool((_runs(self._run, above) >= LASTING).any())
 
     def _measure(self, z: Values, above: NDArray[np.bool_]) -> None:
-        """Takes in how far windows (n, q) that are no events lie from the median, in sigmas."""
+        """Takes in how far windows (n, q) that are no events lie from the level, in sigmas."""
         if self._weight.any():
             left_out = above | np.isnan(z)
             apart = np.fmin(np.abs(z), CLIPPED) * ~left_out

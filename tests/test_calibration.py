@@ -205,6 +205,15 @@ def test_a_line_that_joins_brings_what_it_learned_and_leaves_the_others_alone() 
     assert np.array_equal(alone.z(values[0, 1:]), kept)
 
 
+def test_the_first_lines_bring_all_that_they_remember() -> None:
+    values = real_room(1300, 3, 4)
+    always, first, late = (Backgrounds(np.full(q, 1.5)) for q in (3, 0, 3))
+    expected = always.push_all(values)[1000:]
+    late.push_all(values[:1000])
+    first.join([late])
+    assert np.array_equal(first.push_all(values[1000:]), expected)
+
+
 def test_very_many_lines_are_learned_in_turns() -> None:
     values = np.random.default_rng(0).normal(0, 0.05, (MEMORY + 200, 500))
     many, few = Backgrounds(np.full(500, 3.0)), Backgrounds(np.full(4, 3.0))
