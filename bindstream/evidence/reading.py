@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import shutil
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from bindstream.errors import DataError
 from bindstream.evidence.saving import ALERT_FILE, Told, folder_of, time_text
+from bindstream.json_text import read_json
 
 DAY_NS = 86_400 * 10**9
 LEFT_BEHIND_S = 600.0
@@ -42,21 +41,12 @@ def read_evidence(folder: Path) -> Evidence:
     """
     try:
         content = (folder / ALERT_FILE).read_bytes()
-        return Evidence(folder, msgspec.convert(_numbers(msgspec.json.decode(content)), Told))
+        return Evidence(folder, read_json(content, Told))
     except OSError as error:
         why = f"there is no evidence: {error.strerror or error}."
     except (msgspec.MsgspecError, ValueError) as error:
         why = f"its {ALERT_FILE} cannot be read: {error}."
     raise DataError(why, where=str(folder), fix="Is it the folder that the alert names?")
-
-
-def _numbers(said: Any) -> Any:
-    """The same with NaN where JSON, which knows none, has null."""
-    if isinstance(said, dict):
-        return {key: _numbers(value) for key, value in said.items()}
-    if isinstance(said, list):
-        return [_numbers(value) for value in said]
-    return math.nan if said is None else said
 
 
 def find_evidence(root: Path, alert_id: str) -> Evidence:

@@ -50,13 +50,12 @@ class Memory:
             return []
         try:
             ended = [a for event in self._state.open() for a in watch.carry_on(event)]
+            judged = self._state.judged()
         except StateError as error:
             self.trouble = str(error)
             return []
-        for query in watch.queries:
-            self.judge(watch, query.config.id)
-        for rule in watch.rules.configs:
-            self.judge(watch, rule.id)
+        for name in sorted(judged):
+            self.judge(watch, name)
         self._rest(watch)
         return ended
 
@@ -100,9 +99,8 @@ class Memory:
     def _rest(self, watch: Watch, name: str | None = None) -> None:
         assert self._state is not None
         try:
-            for alert in self._state.last_ended():
-                if name in (None, alert.query):
-                    watch.rest_after(alert)
+            for alert in self._state.last_ended(name):
+                watch.rest_after(alert)
         except StateError as error:
             self.trouble = str(error)
 

@@ -15,41 +15,19 @@ import numpy as np
 from pydantic import ValidationError
 
 from bindstream.errors import StateError
+from bindstream.json_text import read_json
 from bindstream.lock import Lock
 from bindstream.records import Alert
 from bindstream.rules import Open
 from bindstream.state.kept import ASKED, Kept, KeptAlert, Verdict
+from bindstream.state.tables import ALERT, FORGET, FORMAT, KEEP, LAST_ENDED, TABLES
 
-FORMAT = 1  # of the file; raised when older versions could not read it
 ALERTS_MOST = 100_000
 """Alerts kept that nobody said anything of, the latest ones: about 200 MB."""
+FORGET_EVERY = 1000
+"""After so many more the oldest of too many go."""
 BUSY_S = 2.0
 """How long to wait while another process of the same run writes."""
-_TABLES = """
-CREATE TABLE query (
-    id TEXT PRIMARY KEY, config TEXT, sent TEXT NOT NULL, filed TEXT NOT NULL,
-    paused INTEGER NOT NULL, removed INTEGER NOT NULL
-);
-CREATE TABLE alert (
-    id TEXT PRIMARY KEY, query TEXT NOT NULL, stream TEXT NOT NULL, state TEXT NOT NULL,
-    start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL, record TEXT NOT NULL,
-    vector BLOB, usual REAL NOT NULL DEFAULT 0,
-    verdict TEXT NOT NULL DEFAULT '', judged_ns INTEGER NOT NULL DEFAULT 0,
-    note TEXT NOT NULL DEFAULT '',
-    open TEXT, share REAL
-);
-CREATE INDEX alert_start ON alert (start_ns);
-CREATE INDEX alert_query ON alert (query, stream, end_ns);
-CREATE INDEX alert_open ON alert (state) WHERE state = 'started';
-"""
-_KEEP = """
-INSERT INTO alert (id, query, stream, state, start_ns, end_ns, record, vector, usual)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (id) DO UPDATE SET state = excluded.state, end_ns = excluded.end_ns,
-    record = excluded.record, vector = coalesce(excluded.vector, vector),
-    usual = iif(excluded.vector IS NULL, usual, excluded.usual)
-"""
-_ALERT = "SELECT record, vector, usual, verdict, judged_ns, note FROM alert"
 
 
 class State:
@@ -65,6 +43,7 @@ class State:
     def __init__(self, path: Path, *, alone: bool = False) -> None:
         self.path = path
         self._guard = threading.RLock()
+        self._since_forgot = 0
         with contextlib.suppress(OSError):  # which the lock or SQLite will say
             path.parent.mkdir(parents=True, exist_ok=True)
         self._lock: Lock | None = None
@@ -96,14 +75,10 @@ class State:
         self._db.execute("PRAGMA synchronous = FULL")
         with self._transaction():
             if not found:
-                for statement in _TABLES.split(";"):
+                for statement in TABLES.split(";"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {FORMAT}")
-            self._db.execute(
-                "DELETE FROM alert WHERE verdict = '' AND state = 'ended' AND start_ns < (SELECT "
-                "start_ns FROM alert ORDER BY start_ns DESC LIMIT 1 OFFSET ?)",
-                (ALERTS_MOST,),
-            )
+            self._db.execute(FORGET, (ALERTS_MOST,))
 
     def close(self) -> None:
         with self._guard:
@@ -120,7 +95,7 @@ class State:
         try:
             with self._guard:
                 yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, msgspec.MsgspecError) as error:
             what, fix = str(error), "Make room, or choose a place that you may write to."
             if "locked" in what:
                 fix = "Another program holds it: end that one."
@@ -193,7 +168,11 @@ class State:
             for each in kept
         ]
         with self._said(), self._transaction():
-            self._db.executemany(_KEEP, rows)
+            self._db.executemany(KEEP, rows)
+            self._since_forgot += len(rows)
+            if self._since_forgot >= FORGET_EVERY:
+                self._db.execute(FORGET, (ALERTS_MOST,))
+                self._since_forgot = 0
 
     def note(self, events: Sequence[Open]) -> None:
         """How far open events have come: safe from `kill -9` at once, from a power cut soon."""
@@ -218,15 +197,20 @@ class State:
                 "SELECT coalesce(open, record), coalesce(share, 0) FROM alert "
                 "WHERE state = 'started' ORDER BY start_ns"
             ).fetchall()
-        return [Open(msgspec.json.decode(record, type=Alert), share) for record, share in rows]
+            return [Open(read_json(record, Alert), share) for record, share in rows]
 
-    def last_ended(self) -> list[Alert]:
-        """The last event of every query on every stream that had one."""
+    def last_ended(self, query: str | None = None) -> list[Alert]:
+        """The last event of a query, or of every query, on every stream that had one."""
+        which, wanted = ("", ()) if query is None else (" AND query = ?", (query,))
         with self._said():
-            rows = self._db.execute(
-                "SELECT record, max(end_ns) FROM alert WHERE state = 'ended' GROUP BY query, stream"
-            ).fetchall()
-        return [msgspec.json.decode(record, type=Alert) for record, _ in rows]
+            rows = self._db.execute(f"{LAST_ENDED}{which} GROUP BY query, stream", wanted)
+            return [read_json(record, Alert) for record, _ in rows]
+
+    def judged(self) -> set[str]:
+        """Ids of the queries and rules of whose alerts somebody said something."""
+        with self._said():
+            rows = self._db.execute("SELECT DISTINCT query FROM alert WHERE verdict != ''")
+            return {query for (query,) in rows}
 
     def alerts(
         self,
@@ -248,10 +232,10 @@ class State:
         conditions = f" WHERE {' AND '.join(where)}" if where else ""
         with self._said():
             rows = self._db.execute(
-                f"{_ALERT}{conditions} ORDER BY start_ns DESC, rowid DESC LIMIT ?",
+                f"{ALERT}{conditions} ORDER BY start_ns DESC, rowid DESC LIMIT ?",
                 (*wanted.values(), most),
             ).fetchall()
-        return [_alert(row) for row in rows]
+            return [_alert(row) for row in rows]
 
     def find(self, name: str) -> KeptAlert:
         """The alert of an id, of the only id that begins so, or the `last` one.
@@ -264,10 +248,10 @@ class State:
         else:
             with self._said():
                 rows = self._db.execute(
-                    f"{_ALERT} WHERE substr(id, 1, ?) = ? ORDER BY id != ?, start_ns DESC LIMIT 3",
+                    f"{ALERT} WHERE substr(id, 1, ?) = ? ORDER BY id != ?, start_ns DESC LIMIT 3",
                     (len(name), name, name),
                 ).fetchall()
-            found = [_alert(row) for row in rows]
+                found = [_alert(row) for row in rows]
         exact = [each for each in found if each.alert.id == name]
         if len(exact or found) != 1:
             several = ", ".join(each.alert.id for each in found)
@@ -293,6 +277,6 @@ class State:
 
 def _alert(row: tuple[Any, ...]) -> KeptAlert:
     record, vector, *said = row
-    alert = msgspec.json.decode(record, type=Alert)
+    alert = read_json(record, Alert)
     unit = None if vector is None else np.frombuffer(vector, "<f2").astype(np.float32)
     return KeptAlert(alert, unit, *said)

@@ -15,7 +15,7 @@ from bindstream.config import QueryConfig
 from bindstream.errors import StateError
 from bindstream.records import Alert
 from bindstream.rules import Open
-from bindstream.state import Kept, KeptAlert, State
+from bindstream.state import Kept, KeptAlert, State, store
 from tests.state.alerts import T0, S, alert
 
 VECTOR = np.eye(1, 8, dtype=np.float32)[0]
@@ -61,7 +61,38 @@ def test_an_alert_comes_back_whole_and_its_end_takes_the_place_of_its_start(stat
     assert there.alert == ended
     assert (there.usual, there.rejected is None) == (0.25, False)
     assert state.open() == []
-    assert state.last_ended() == [ended]
+    keep(state, cat := alert(60, "ended", query="cat"))
+    assert state.last_ended() == [cat, ended]
+    assert state.last_ended("dog") == [ended]
+
+
+def test_a_reading_that_is_none_hides_no_alert(state: State) -> None:
+    nan, ended = float("nan"), alert(60, "ended", readings={"max_c": float("inf")})
+    keep(state, alert(scores=(nan, 9.5), readings={"max_c": nan}), ended)
+    state = again(state)
+    found = state.alerts()
+    assert [k.alert.scores[-1] for k in found] == [9.5, 9.5]
+    assert all(np.isnan(k.alert.readings["max_c"]) for k in found)
+    assert np.isnan(state.open()[0].alert.scores[0])
+    assert [each.id for each in state.last_ended()] == [ended.id]
+    state._db.execute("UPDATE alert SET record = '{}'")
+    with pytest.raises(StateError, match="damaged"):
+        state.alerts()
+
+
+def test_of_too_many_alerts_the_oldest_of_which_nothing_was_said_go(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "ALERTS_MOST", 10)
+    monkeypatch.setattr(store, "FORGET_EVERY", 20)
+    keep(state, alert(0, "ended"), alert(1, "ended"), alert(2))
+    state.judge(alert(0).id, "confirmed", "", 1)
+    for i in range(3, 40):
+        keep(state, alert(i, "ended"))
+    there = starts(state.alerts())
+    assert there[-2:] == [2, 0]  # one that goes on, and one that was judged
+    assert there[0] == 39
+    assert 11 <= len(there) <= 32
 
 
 def test_open_events_are_as_far_as_they_were_noted(state: State) -> None:
@@ -88,7 +119,9 @@ def test_alerts_are_listed_newest_first_by_what_is_asked(state: State) -> None:
 def test_a_verdict_is_kept_changed_and_survives_the_end_of_its_event(state: State) -> None:
     begun = alert()
     keep(state, begun, alert(60))
+    assert state.judged() == set()
     assert state.judge(begun.id, "rejected", "the TV", 5).verdict == "rejected"
+    assert state.judged() == {"dog"}
     keep(state, alert(0, "ended"))
     state = again(state)
     (there,) = state.alerts(judged=True)
