@@ -1,4 +1,4 @@
-"""bindstream backtest: what a query would have done on what the history holds."""
+"""bindstream backtest: what a query or a rule would have done on what the history holds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bindstream.cli.app import app, errors
+from bindstream.cli.backtest_rule import try_rule
 from bindstream.cli.model_options import DeviceOption, PrecisionOption, ThreadsOption
 from bindstream.cli.search import (
     ConfigOption,
@@ -22,6 +23,7 @@ from bindstream.cli.search import (
 )
 from bindstream.cli.sum_options import LikeOption, MinusOption, PlusOption, UnusualOption, sums_of
 from bindstream.cli.trying import Contrasts, encoded, query_from, read_model
+from bindstream.errors import ConfigError
 
 if TYPE_CHECKING:
     from bindstream.backtest import Tried
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from bindstream.matcher import Query
     from bindstream.models.encoder import Model
 
-_HELP = """Try a query on what was kept, before it watches.
+_HELP = """Try a query or a rule on what was kept, before it watches.
 
 For each stream: the level that keeps the budget of false alarms on this background, what that
 promises, the events that would have been announced, and those that just missed. If what you ask for
@@ -40,9 +42,15 @@ Several WORDS are phrasings of the same thing; --like, --plus and --minus add fi
 windows, as in `bindstream search`. The pipeline keeps its vectors where its
 configuration has a `history` section.
 
+With --rule a rule over queries of the configuration, or one that was added to its run, is tried on
+all of its streams together: how much evidence keeps its budget, and the windows of which its events
+are made. Beside it only --budget and the time may be given.
+
 Examples:
 
   bindstream backtest "glass breaking" --since 7d
+
+  bindstream backtest --rule break-in -c home.yaml --since 7d
 
   bindstream backtest "a dog barks" barking --not "a door slams" --budget 1/day --stream garden
 
@@ -64,10 +72,13 @@ def backtest(
     negatives: Annotated[
         list[str] | None, typer.Option("--not", help="What it is not; may be repeated.")
     ] = None,
+    rule: Annotated[
+        str | None, typer.Option("--rule", metavar="ID", help="A rule, in place of a query.")
+    ] = None,
     budget: Annotated[
-        str,
-        typer.Option(metavar="RATE", help="False alarms allowed: 0.2 (an hour), 3/day, 1/week."),
-    ] = "0.2",
+        str | None,
+        typer.Option(metavar="RATE", help="False alarms allowed: 3/day, 1/week; else 0.2 an hour."),
+    ] = None,
     min_length: Annotated[
         float, typer.Option(min=0, help="Shorter events say nothing, seconds.")
     ] = 0.0,
@@ -89,6 +100,25 @@ def backtest(
 ) -> None:
     from bindstream.cli import backtest_report
 
+    if picture is not None:
+        backtest_report.check_picture(picture)
+    if rule is not None:
+        if unusual or any((words, like, plus, minus, negatives, streams, modality)):
+            fix = "Beside it only --budget and the time may be given."
+            raise ConfigError("a rule says itself what it is made of.", where="--rule", fix=fix)
+        whole, wanted = try_rule(
+            rule,
+            config,
+            history,
+            scope_of(since, until, None, None),
+            budget=budget,
+            model=model,
+            device=device,
+            precision=precision,
+            threads=threads,
+        )
+        backtest_report.show([whole], wanted, picture, as_json)
+        return
     scope = scope_of(since, until, streams, modality)
     kept, configured = history_of(config, history)
     query = query_from(
@@ -97,12 +127,10 @@ def backtest(
         **sums_of(like, plus, minus),
         negatives=negatives or [],
         modalities=modality,
-        budget=budget,
+        budget=budget or "0.2",
         min_length_s=min_length,
         cooldown_s=cooldown,
     )
-    if picture is not None:
-        backtest_report.check_picture(picture)
     name = model or configured
     loaded = read_model(name, [query], device=device, precision=precision, threads=threads)
     (asked,) = encoded(loaded, [query], kept.folder)

@@ -26,19 +26,25 @@ SHOWN = 8
 
 
 def show(tried: list[Tried], query: QueryConfig, picture: Path | None, as_json: bool) -> None:
-    """Print it; the picture is drawn first."""
+    """Print it; the picture is drawn first.
+
+    Args:
+        query: what was tried; of a rule what its events have to be.
+    """
+    is_rule = any(one.measure != "z" for one in tried)
     if picture is not None:
         _draw(tried, query.budget, picture)
     if as_json:
-        said = {"query": query.id, "budget_per_hour": query.budget}
+        said = {"rule" if is_rule else "query": query.id, "budget_per_hour": query.budget}
         typer.echo(json.dumps({**said, "streams": [_plain(one) for one in tried]}, indent=2))
         return
     table = Table(box=SIMPLE_HEAD)
-    for heading in ("stream", "hours", "alert at z", "events", "an hour", "false alarms"):
+    first, level = ("rule", "alert at evidence") if is_rule else ("stream", "alert at z")
+    for heading in (first, "hours", level, "events", "an hour", "false alarms"):
         table.add_column(heading, overflow="fold")
     for one in tried:
         table.add_row(
-            escape(one.stream),
+            escape(one.stream or query.id),
             f"{one.series.hours:.1f}",
             f"{one.promise.cut:.1f}",
             str(len(one.found)),
@@ -47,23 +53,31 @@ def show(tried: list[Tried], query: QueryConfig, picture: Path | None, as_json: 
         )
     out.print(table)
     for one in tried:
-        _list(one, "announced", one.found)
-        _list(one, "just missed", one.near)
+        _list(one, one.stream or query.id, "announced", one.found)
+        _list(one, one.stream or query.id, "just missed", one.near)
     if picture is not None:
         out.print(f"Drawn in {picture}.", markup=False, highlight=False)
 
 
-def _list(tried: Tried, what: str, events: tuple[Event, ...]) -> None:
+def _list(tried: Tried, of: str, what: str, events: tuple[Event, ...]) -> None:
     if not events:
         return
     highest = sorted(events, key=lambda event: -event.top)[:SHOWN]
     more = f", the highest {SHOWN}" if len(events) > SHOWN else ""
-    out.print(f"{tried.stream}: {len(events)} {what}{more}", markup=False, highlight=False)
+    out.print(f"{of}: {len(events)} {what}{more}", markup=False, highlight=False)
     for event in highest:
         lasted_s = (event.end_ns - event.start_ns) / 1e9
         when = f"{datetime.fromtimestamp(event.start_ns / 1e9):%Y-%m-%d %H:%M:%S}"
-        name = f"{tried.stream}/{event.start_ns}"
-        out.print(f"  {when}  z {event.top:5.1f}  {lasted_s:4.0f} s  {name}", highlight=False)
+        name = f"{tried.stream}/{event.start_ns}" if tried.stream else _made_of(event)
+        what = "z" if tried.measure == "z" else "evidence"
+        line = f"  {when}  {what} {event.top:5.1f}  {lasted_s:4.0f} s  {name}"
+        out.print(line, markup=False, highlight=False)
+
+
+def _made_of(event: Event) -> str:
+    """The parts of a rule's event, strongest first."""
+    parts = sorted(event.parts, key=lambda part: -part.log_odds)
+    return ", ".join(f"{part.query} on {part.stream} {part.log_odds:.1f}" for part in parts)
 
 
 def _plain(tried: Tried) -> dict[str, Any]:
@@ -98,13 +112,20 @@ def _finite(value: float) -> float | None:
 
 
 def event_of(tried: Tried, event: Event) -> dict[str, Any]:
-    """With the id of its first window, which `bindstream similar` takes."""
-    return {
-        "id": f"{tried.stream}/{event.start_ns}",
-        "start_ns": event.start_ns,
-        "end_ns": event.end_ns,
-        "z": event.top,
-    }
+    """With the id of its first window, which `bindstream similar` takes; of a rule those of its
+    parts."""
+    said = {"start_ns": event.start_ns, "end_ns": event.end_ns, tried.measure: event.top}
+    if tried.measure == "z":
+        return {"id": f"{tried.stream}/{event.start_ns}", **said}
+    parts = [
+        {
+            "id": f"{part.stream}/{part.start_ns}",
+            "query": part.query,
+            "log_odds": part.log_odds,
+        }
+        for part in event.parts
+    ]
+    return {**said, "parts": parts}
 
 
 def check_picture(path: Path) -> None:
@@ -138,7 +159,8 @@ def _draw(tried: list[Tried], budget: float, path: Path) -> None:
             at = [datetime.fromtimestamp(event.start_ns / 1e9) for event in events]
             left.plot(at, [event.top for event in events], "o", markersize=4, color=colour)
         left.axhline(one.promise.cut, color="tab:red", linewidth=1)
-        left.set_ylabel(f"{one.stream}\nz")
+        what = "z" if one.measure == "z" else "evidence"
+        left.set_ylabel(f"{one.stream}\n{what}")
         left.tick_params(axis="x", labelrotation=20)
         if len(one.levels):
             rates = [(place + 1) / one.series.hours for place in range(len(one.levels))]
@@ -148,5 +170,5 @@ def _draw(tried: list[Tried], budget: float, path: Path) -> None:
         right.axvline(one.promise.cut, color="tab:red", linewidth=1)
         right.set_ylabel("events an hour")
     axes[-1][0].set_xlabel("time; dots: windows, orange: just missed, red: announced")
-    axes[-1][1].set_xlabel("alert at z (red: the level, dashed: the budget)")
+    axes[-1][1].set_xlabel(f"alert at {what} (red: the level, dashed: the budget)")
     figure.savefig(path, dpi=110)

@@ -29,7 +29,7 @@ Intervals = Sequence[tuple[int, int]]
 
 class DrawnLevel:
     """How much evidence starts an event: `now`. `query` is what an event has to be, as the rules of
-    queries state it; `made` what is promised, None until that is known."""
+    queries state it; `made` what is promised, None until that is known; `least` the least level."""
 
     def __init__(self, rule: CombinedRule) -> None:
         self._budget = rule.budget
@@ -37,8 +37,8 @@ class DrawnLevel:
         self._refit_at = FIRST_REFIT
         self._confirmed: Intervals = ()
         self._false: Intervals = ()
-        self._least = LEAST * rule.needed
-        on = max(log_odds(chance(rule.budget, rule.within_s)), self._least)
+        self.least = LEAST * rule.needed
+        on = max(log_odds(chance(rule.budget, rule.within_s)), self.least)
         said = (
             f"meant for {per_hour(rule.budget)}; nothing is promised before its background is known"
         )
@@ -87,10 +87,10 @@ class DrawnLevel:
         self._refit_at = min(math.ceil(seconds * GROWTH), seconds + MOST_REFIT)
         series, shape = self._background.series(), shape_of(self.query)
         # Below the least level nothing matters; a tail begins where evidence does.
-        series = dataclasses.replace(series, values=np.maximum(series.values, self._least))
+        series = dataclasses.replace(series, values=np.maximum(series.values, self.least))
         made = self.made = promise(series, shape, self._budget, self._confirmed, self._false)
         if made.is_kept:
-            on = max(made.cut, self._least)
+            on = max(made.cut, self.least)
         elif made.tail.peaks < FEWEST:
             on = self._start.on
         else:

@@ -7,7 +7,7 @@ while a rule watches (`bindstream.combine.signs`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
@@ -36,7 +36,7 @@ class Stretch:
     end_ns: int
 
 
-def recalled(stretches: Iterator[Stretch]) -> FusedBackground:
+def recalled(stretches: Iterable[Stretch]) -> FusedBackground:
     """The background that a rule would have learned."""
     background = FusedBackground()
     for each in stretches:

@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from bindstream import load_model
-from tests.cli.conftest import Command
+from bindstream.config.rule import CombinedRule
+from bindstream.state import Kept, State
+from tests.cli.conftest import Command, Outcome
 from tests.history.windows import NOON_NS, SECOND_NS, window, written
 
 pytest.importorskip("lancedb")
@@ -114,3 +116,100 @@ def test_what_cannot_be_done_is_said_with_a_way_out(
 def test_mere_absence_is_refused(home: Path, bindstream: Command) -> None:
     given = ["backtest", "no dog", "--history", str(home / "history")]
     assert "says what is not there" in " ".join(bindstream(*given).err.split())
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The configuration of two hours in which a dog barks in the kitchen, and steps are seen in the
+    hall: together twice, and each alone; rules in the file, and one given while it ran."""
+    model = load_model("starter", modalities=["text"])
+    room, dog, steps = model.encode_text(["room tone", "a dog barking", "a person walking"])
+    rng = np.random.default_rng(1)
+    windows = []
+    for stream, modality, sign, at_s in (
+        ("kitchen", "audio", dog, (600, 3000, 5400)),
+        ("hall", "vision", steps, (602, 3003, 4500)),
+    ):
+        for i in range(7200):
+            shows = any(at <= i < at + 3 for at in at_s)
+            vector = room + 0.04 * rng.standard_normal(len(room)) + 2.0 * shows * sign
+            vector = (vector / np.linalg.norm(vector)).astype(np.float32)
+            over = {"modality": modality, "model": model.fingerprint, "vector": vector}
+            windows.append(window(stream, i, **over))
+    folder = tmp_path_factory.mktemp("house")
+    written(folder / "history", windows)
+    path = folder / "house.yaml"
+    path.write_text(
+        "streams:\n"
+        "  - {name: kitchen, source: {kind: microphone, device: 0}}\n"
+        "  - {name: hall, source: {kind: camera, device: 0}}\n"
+        "queries:\n"
+        "  - {id: dog, text: a dog barking, modalities: audio, alert: false}\n"
+        "  - {id: steps, text: a person walking, modalities: vision, alert: false}\n"
+        "rules:\n"
+        "  - {id: visit, all: [dog, steps], budget: 4}\n"
+        "  - {id: dead, silent_s: 30}\n"
+        f"history: {{path: {folder / 'history'}}}\n"
+    )
+    state = State(folder / "history" / "state.db")
+    state.keep(Kept("either", CombinedRule(id="either", any=("dog", "steps"), budget=4)))
+    state.close()
+    return path
+
+
+def of_rule(bindstream: Command, house: Path, rule: str, *more: object) -> Outcome:
+    given = ["backtest", "--rule", rule, "-c", house, "--since", "2020-01-01", "--threads", 1]
+    return bindstream(*given, *more)
+
+
+def test_a_rule_is_tried_on_all_its_streams_together(bindstream: Command, house: Path) -> None:
+    said = json.loads(of_rule(bindstream, house, "visit", "--json").out)
+    assert (said["rule"], said["budget_per_hour"]) == ("visit", 4)
+    (whole,) = said["streams"]
+    events = {(each["start_ns"] - NOON_NS) // SECOND_NS: each for each in whole["events"]}
+    together = [at for at in events if any(abs(at - both) < 12 for both in (602, 3003))]
+    assert len(together) == 2
+    event = events[max(together)]
+    assert [part["query"] for part in event["parts"]] == ["dog", "steps"]
+    assert event["parts"][0]["id"].startswith("kitchen/")
+    assert event["log_odds"] == pytest.approx(sum(part["log_odds"] for part in event["parts"]))
+    assert whole["hours"] == pytest.approx(2, rel=0.02)
+    assert whole["promise"]["kept"]
+    assert whole["events_per_hour"] <= 5
+
+
+def test_a_rule_that_was_given_while_running_is_tried_too(
+    bindstream: Command, house: Path, tmp_path: Path
+) -> None:
+    picture = tmp_path / "either.png"
+    shown = of_rule(bindstream, house, "either", "--budget", "3", "--out", picture)
+    words = " ".join(shown.out.split())
+    assert "either" in words
+    assert "at most 3 an hour" in words
+    assert "dog on kitchen" in words
+    assert "steps on hall" in words
+    with Image.open(picture) as drawn:
+        assert drawn.width > 900
+
+
+@pytest.mark.parametrize(
+    ("rule", "more", "said"),
+    [
+        ("gone", [], "there is no rule 'gone'. Rules: visit, dead, either"),
+        ("dead", [], "readings and silences are not kept"),
+        ("visit", ["--budget", "often"], "no number of false alarms"),
+        ("visit", ["--like", "a.wav"], "a rule says itself what it is made of"),
+        ("visit", ["--since", "2037-01-01"], "dog, steps could be held against"),
+    ],
+)
+def test_a_rule_that_cannot_be_tried_is_said(
+    bindstream: Command, house: Path, rule: str, more: list[str], said: str
+) -> None:
+    answer = of_rule(bindstream, house, rule, *more)
+    assert answer.code != 0
+    assert said in " ".join(answer.err.split())
+
+
+def test_a_rule_needs_its_configuration(bindstream: Command, house: Path) -> None:
+    answer = bindstream("backtest", "--rule", "visit", "--history", house.parent / "history")
+    assert "what the rule is made of is not known" in " ".join(answer.err.split())
