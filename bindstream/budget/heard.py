@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from bindstream.budget.events import Times
+from bindstream.budget.events import SILENCE_NS, Times
 from bindstream.records import Embedding
 
 BYTES_MOST = 64 << 20
-"""Memory a stream's vectors may take: a day at one a second of the starter's 256 numbers, six hours
-of imagebind_huge's 1024."""
+"""Memory a stream's vectors may take: 36 hours at one a second of the starter's 256 numbers, nine of
+imagebind_huge's 1024."""
 Piece = tuple[Times, Times, NDArray[np.float32]]
 FIRST = 1024  # vectors that room is made for at first
 CHUNK = 4096
@@ -36,7 +36,10 @@ class Heard:
         return self._count
 
     def push(self, embedding: Embedding, *, repeated: bool = False) -> bool:
-        """True if it was taken as new; windows older than the newest are left out.
+        """True if it was taken as new; windows a little older than the newest are left out.
+
+        After one that is much older the clock was set back: the times of all before are, too, so
+        that they end where it begins.
 
         Args:
             repeated: its vector was pushed before.
@@ -55,8 +58,12 @@ class Heard:
                 self._put(start, end, vector)
 
     def _put(self, start_ns: int, end_ns: int, vector: NDArray[np.floating]) -> bool:
-        if self._count and end_ns <= self._times[self._place(self._count - 1), 1]:
-            return False
+        if self._count:
+            late_ns = int(self._times[self._place(self._count - 1), 1]) - end_ns
+            if 0 <= late_ns < SILENCE_NS:
+                return False
+            if late_ns >= SILENCE_NS:  # the clock jumped back: what was heard was heard before this
+                self._times -= late_ns + end_ns - start_ns
         if self._count == len(self._times) and self._count < self._most:
             self._grow()
         if self._count == len(self._times):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bindstream.budget.heard import Heard
+from bindstream.records import Embedding
 
 S = 1_000_000_000
 
@@ -41,3 +42,26 @@ def test_others_are_spread_over_all_that_does_not_touch_an_interval(heard: Heard
     assert (few[0], few[-1]) > (-1, 80)
     assert len(heard.some(10, but=(-S, 300 * S))) == 0
     assert Heard(4).some(10, but=(0, 1)).shape == (0, 4)
+
+
+def heard_at(ring: Heard, start_s: float, number: int) -> bool:
+    vector = np.full(4, number / 1024, np.float32)
+    start_ns = round(start_s * S)
+    return ring.push(Embedding("mic", "audio", number, start_ns, start_ns + 2 * S, vector, "m1"))
+
+
+def test_a_window_that_comes_late_is_left_out(heard: Heard) -> None:
+    assert not heard_at(heard, 97, 500)
+    assert (len(heard), heard.total) == (100, 100)
+
+
+def test_after_a_clock_was_set_back_the_stream_is_heard_at_once(heard: Heard) -> None:
+    taken = [heard_at(heard, 40 + i, 200 + i) for i in range(5)]
+    assert all(taken)
+    starts, ends = heard.times()
+    assert (starts[-5:] == np.arange(40, 45) * S).all()
+    assert (np.diff(starts) > 0).all()
+    assert (np.diff(ends) > 0).all()
+    assert (np.diff(starts[:100]) == S).all()
+    assert ends[99] == 40 * S
+    assert second(heard.at(41 * S + S // 4)) == 200
