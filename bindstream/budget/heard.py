@@ -11,8 +11,8 @@ from bindstream.budget.events import SILENCE_NS, Times
 from bindstream.records import Embedding
 
 BYTES_MOST = 64 << 20
-"""Memory a stream's vectors may take: 36 hours at one a second of the starter's 256 numbers, nine of
-imagebind_huge's 1024."""
+"""Memory a stream's vectors may take: 36 hours at one a second of the starter's 256 numbers, nine
+of imagebind_huge's 1024."""
 Piece = tuple[Times, Times, NDArray[np.float32]]
 FIRST = 1024  # vectors that room is made for at first
 CHUNK = 4096
