@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -32,14 +33,19 @@ def shape_of(query: QueryConfig) -> Shape:
     )
 
 
-def drawn(query: QueryConfig, series: Series, judged: Judged) -> tuple[Promise, Level]:
+def drawn(
+    query: QueryConfig, series: Series, judged: Judged, remembered_h: float = math.inf
+) -> tuple[Promise, Level]:
     """What can be promised on the background `series`, and the level that holds after it.
 
     Where a day is known, the level of a time of day that is livelier than others is raised to what
     the budget takes then: false alarms of a whole day are not to come in its liveliest hours.
+
+    Args:
+        remembered_h: hours of background that there will be at most.
     """
     shape = shape_of(query)
-    made = promise(series, shape, query.budget, judged.confirmed, judged.false)
+    made = promise(series, shape, query.budget, judged.confirmed, judged.false, remembered_h)
     level = level_from(query, made)
     if series.hours < DAY_HEARD_H:
         return made, level

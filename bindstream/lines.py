@@ -294,7 +294,8 @@ class Lines:
         # A level raised by so much is a score lowered by as much.
         values = z.astype(np.float64) - self._raised(judged)
         series = Series(values[known], starts[known], ends[known])
-        made, level = drawn(query.config, series, judged)
+        remembered_h = series.hours if self._heard.is_full else math.inf
+        made, level = drawn(query.config, series, judged, remembered_h)
         due = min(math.ceil(total * GROWTH), total + MOST_REFIT)
         heapq.heappush(self._refits, (due, name))
         self._tails[name] = made.tail

@@ -35,6 +35,11 @@ class Heard:
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def is_full(self) -> bool:
+        """Whether one vector more is one less of the oldest."""
+        return self._count == self._most
+
     def push(self, embedding: Embedding, *, repeated: bool = False) -> bool:
         """True if it was taken as new; windows a little older than the newest are left out.
 

@@ -33,7 +33,8 @@ class Promise:
         sure: at most so many an hour, with 95 % confidence. Above the budget while there is too
             little background to say more.
         hours: of background that this is based on.
-        missing_hours: of background until the budget itself can be promised, if it stays as it is.
+        missing_hours: of background until the budget itself can be promised, if it stays as it is;
+            infinite if that is more than is remembered.
         tail: of the background.
         left_out: peaks taken for true events.
     """
@@ -58,6 +59,11 @@ class Promise:
             )
         if math.isinf(self.sure):
             return "nothing can be promised yet: no background was heard"
+        if math.isinf(self.missing_hours):
+            return (
+                f"cannot promise below {per_hour(self.sure)}: {self.hours:.1f} h heard, and no more"
+                " is remembered"
+            )
         return (
             f"cannot promise below {per_hour(self.sure)} yet ({self.hours:.1f} h heard);"
             f" {per_hour(self.budget)} in about {self.missing_hours:.1f} h"
@@ -70,6 +76,7 @@ def promise(
     budget: float,
     confirmed: Sequence[tuple[int, int]] = (),
     rejected: Sequence[tuple[int, int]] = (),
+    remembered_h: float = math.inf,
 ) -> Promise:
     """The cut for `budget` false alarms an hour on the background `series`.
 
@@ -78,6 +85,7 @@ def promise(
         confirmed: intervals [start, end) in UTC ns that a user confirmed as true events: they are
             no background.
         rejected: intervals of events that were none: nothing that is no higher is taken for true.
+        remembered_h: hours of background that there will be at most.
     """
     background = without(series, confirmed)
     hours = background.hours
@@ -92,7 +100,8 @@ def promise(
     sure = max(min(sure_rate(tail, cut), budget * (1 + 1e-6)), least)
     if sure <= budget * (1 + 1e-6):
         sure = min(sure, budget)
-    missing = max(least * hours / budget - hours, 0.0)
+    due_h = least * hours / budget
+    missing = max(due_h - hours, 0.0) if due_h <= remembered_h else math.inf
     return Promise(cut, budget, sure, hours, missing, tail, left_out)
 
 

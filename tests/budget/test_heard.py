@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bindstream.budget.heard import Heard
+from bindstream.budget.heard import BYTES_MOST, FIRST, Heard
 from bindstream.records import Embedding
 
 S = 1_000_000_000
@@ -42,6 +42,17 @@ def test_others_are_spread_over_all_that_does_not_touch_an_interval(heard: Heard
     assert (few[0], few[-1]) > (-1, 80)
     assert len(heard.some(10, but=(-S, 300 * S))) == 0
     assert Heard(4).some(10, but=(0, 1)).shape == (0, 4)
+
+
+def test_once_it_is_full_the_oldest_goes() -> None:
+    ring = Heard(BYTES_MOST // (2 * FIRST))  # room for as many as at first
+    starts = np.arange(FIRST + 1) * S
+    ring.extend([(starts[:FIRST], starts[:FIRST] + 2 * S, np.zeros((FIRST, 1), np.float32))])
+    assert ring.is_full
+    assert ring.at(S // 2) is not None
+    ring.extend([(starts[FIRST:], starts[FIRST:] + 2 * S, np.zeros((1, 1), np.float32))])
+    assert (len(ring), ring.total, ring.is_full) == (FIRST, FIRST + 1, True)
+    assert ring.at(S // 2) is None
 
 
 def heard_at(ring: Heard, start_s: float, number: int) -> bool:

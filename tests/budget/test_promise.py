@@ -49,6 +49,15 @@ def test_too_little_background_says_what_can_be_promised_now_and_when_the_rest()
     assert promise(background(16, 1), SHAPE, 0.2).is_kept
 
 
+def test_what_no_memory_is_long_enough_for_is_never_said_to_come() -> None:
+    heard = background(5, 1)
+    said = str(promise(heard, SHAPE, 0.2, remembered_h=heard.hours))
+    assert said.startswith("cannot promise below 0.6 an hour: 5.0 h heard")
+    enough = promise(heard, SHAPE, 0.2, remembered_h=15.0)
+    assert enough.missing_hours == pytest.approx(10, rel=0.01)
+    assert promise(heard, SHAPE, 1.0, remembered_h=heard.hours).is_kept
+
+
 def test_no_background_promises_nothing_and_raises_nothing() -> None:
     nothing = Series(np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))
     made = promise(nothing, SHAPE, 0.2)
