@@ -25,7 +25,11 @@ NEGATIVE = re.compile(
 )
 IN_PARTICULAR = re.compile(r"\bnothing (?:in particular|unusual|special)\b", re.I)
 DOING = re.compile(r"\w+ing\s", re.I)
-COPULAS = re.compile(r"(?:^|\s)(?:is|are|was|were|am|be|do|does|did|has|have|will|can)$", re.I)
+COPULAS = re.compile(
+    r"(?:(?:^|\s)(?:is|are|was|were|am|be|do|does|did|has|have|will|can)|['’](?:s|re|m|ve|ll|d))$",
+    re.I,
+)
+POINTERS = re.compile(r"(?:an?|the|th(?:is|at|ese|ose)|some|any|it|there)$", re.I)
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,10 @@ def meant(phrase: str) -> Meant | None:
 
 
 def _checked(said: str, denied: str) -> Meant | None:
-    """None where a negation is left, or nothing but the verb that was denied stands before it."""
-    if NEGATIVE.search(said) or NEGATIVE.search(denied) or COPULAS.search(said):
+    """None where a negation is left, or what stands before it names nothing ("a never ending
+    alarm"), or ends with the verb that was denied."""
+    if NEGATIVE.search(said) or NEGATIVE.search(denied):
+        return None
+    if COPULAS.search(said) or POINTERS.match(said):
         return None
     return Meant(said, denied)
