@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import ray
-
 from bindstream.clock import Clock
 from bindstream.control import Answer, Request
 from bindstream.errors import ConfigError, StateError
@@ -15,6 +13,12 @@ from nodes.watched import Watched
 
 TOLD_S = 10.0
 """How long the match actor may take to take in a verdict."""
+LISTED_MOST = 10_000
+"""Alerts in one answer: about 20 MB."""
+NOTE_MOST = 1000
+"""Characters of a note."""
+EVER = 2**62
+"""No time in ns is beyond it."""
 
 
 class AlertDesk:
@@ -46,11 +50,12 @@ class AlertDesk:
                 raise ConfigError(f"there is no operation {op!r}.")
 
     def _listed(self, state: State, request: Request) -> list[dict[str, Any]]:
+        since_ns, query, stream = (request.get(key) for key in ("since_ns", "query", "stream"))
         found = state.alerts(
-            since_ns=request.get("since_ns"),
-            query=request.get("query"),
-            stream=request.get("stream"),
-            most=int(request.get("most", 20)),
+            since_ns=None if since_ns is None else _number("since_ns", since_ns, -EVER, EVER),
+            query=None if query is None else str(query),
+            stream=None if stream is None else str(stream),
+            most=_number("most", request.get("most", 20), 1, LISTED_MOST),
         )
         return [each.plain() for each in found]
 
@@ -59,6 +64,15 @@ class AlertDesk:
         if verdict not in ("confirmed", "rejected"):
             raise ConfigError(f"{verdict!r} is no verdict.", fix="Say confirmed or rejected.")
         name, note = str(request.get("id")), str(request.get("note", ""))
+        if len(note) > NOTE_MOST:
+            raise ConfigError(f"a note of {len(note)} characters.", fix=f"{NOTE_MOST} at most.")
         found = state.judge(name, verdict, note, self._clock.now_ns())
-        ray.get(self._match.handle.judge.remote(found.alert.query), timeout=TOLD_S)
-        return {"alert": found.plain(), "warnings": [found.remark] if found.remark else []}
+        warnings = [found.remark] if found.remark else []
+        warnings += self._match.tell(self._match.handle.judge.remote(found.alert.query), TOLD_S)
+        return {"alert": found.plain(), "warnings": warnings}
+
+
+def _number(name: str, value: Any, least: int, most: int) -> int:
+    if not isinstance(value, int) or not least <= value <= most:
+        raise ConfigError(f"{name} is {value!r}: a whole number from {least} to {most} is due.")
+    return value

@@ -9,6 +9,7 @@ from typing import Any
 
 import ray
 from pydantic import ValidationError
+from ray.exceptions import RayError
 
 from bindstream.config import Config, QueryConfig
 from bindstream.control import Answer, Request
@@ -20,7 +21,7 @@ from bindstream.teaching.taught import Taught
 from nodes.encoding import QueryEncoder
 from nodes.match import MatchHealth
 from nodes.rule_desk import RuleDesk
-from nodes.watched import Watched
+from nodes.watched import Watched, reason
 
 TOLD_S = 10.0
 """How long the match actor may take to take in a change."""
@@ -83,7 +84,7 @@ class QueryDesk:
         """Tells the match actor, which just started, what to watch for. Blocks.
 
         Raises:
-            RayError: it died, or took over `BEGIN_S`.
+            BindstreamError: it died, failed, or took over `BEGIN_S`.
         """
         encoder = self._encoder
         queries = [q for name, q in self._queries.items() if name not in self._paused]
@@ -97,7 +98,11 @@ class QueryDesk:
             self.rules.rules,
             {stream.name: stream.modality for stream in self._config.streams},
         )
-        ray.get(begun, timeout=BEGIN_S)
+        try:
+            ray.get(begun, timeout=BEGIN_S)
+        except RayError as error:
+            what = f"alerts cannot be watched for: {reason(error)}"
+            raise BindstreamError(what, where="match") from None
 
     def listed(self) -> list[dict[str, Any]]:
         """What is watched for, as plain data."""
@@ -148,13 +153,13 @@ class QueryDesk:
                 contrast = self._match.handle.contrast_with.remote(
                     self._encoder.background, self._encoder.phrases
                 )
-                ray.get(contrast, timeout=TOLD_S)
+                warnings += self._match.tell(contrast, TOLD_S)
             sent = {"examples": request["examples"]} if request.get("examples") else {}
             if taught is not None:
                 sent["taught"] = taught.model_dump(mode="json", exclude={"examples", "negatives"})
             self._paused.discard(config.id)
             warnings += self._notebook.added(config, sent)
-            ray.get(self._match.handle.put.remote(encoded), timeout=TOLD_S)
+            warnings += self._match.tell(self._match.handle.put.remote(encoded), TOLD_S)
         return {"id": config.id, "text": list(config.shown), "warnings": warnings}
 
     def _checked(self, request: Request) -> tuple[QueryConfig, Taught | None]:
@@ -176,7 +181,11 @@ class QueryDesk:
         if stream not in known:
             fix = f"There are: {', '.join(known)}."
             raise ConfigError(f"there is no stream {stream!r}.", fix=fix)
-        said = ray.get(self._match.handle.explain.remote(stream), timeout=TOLD_S)
+        try:
+            said = ray.get(self._match.handle.explain.remote(stream), timeout=TOLD_S)
+        except RayError as error:
+            fix = "Ask again in a moment: if it died it is restarted."
+            raise BindstreamError(f"match does not answer: {reason(error)}", fix=fix) from None
         return {} if said is None else asdict(said)
 
     def _remove(self, query_id: str) -> Answer:
@@ -186,7 +195,7 @@ class QueryDesk:
             del self._queries[query_id]
             self._paused.discard(query_id)
             warnings = self._notebook.removed(query_id)
-            ray.get(self._match.handle.remove.remote(query_id), timeout=TOLD_S)
+            warnings += self._match.tell(self._match.handle.remove.remote(query_id), TOLD_S)
         return {"id": query_id, "warnings": warnings}
 
     def _pause(self, query_id: str) -> Answer:
@@ -195,7 +204,7 @@ class QueryDesk:
             self._known(query_id)
             self._paused.add(query_id)
             warnings = self._notebook.paused(query_id, on=True) + self.rules.lacking(query_id)
-            ray.get(self._match.handle.remove.remote(query_id), timeout=TOLD_S)
+            warnings += self._match.tell(self._match.handle.remove.remote(query_id), TOLD_S)
         return {"id": query_id, "warnings": warnings}
 
     def _resume(self, query_id: str) -> Answer:
@@ -206,7 +215,7 @@ class QueryDesk:
                 raise ConfigError(f"query {query_id!r} is not paused.")
             self._paused.remove(query_id)
             warnings = self._notebook.paused(query_id, on=False)
-            ray.get(self._match.handle.put.remote(query), timeout=TOLD_S)
+            warnings += self._match.tell(self._match.handle.put.remote(query), TOLD_S)
         return {"id": query_id, "warnings": warnings}
 
     def _known(self, query_id: str) -> Query:

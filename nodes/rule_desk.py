@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-import ray
 from pydantic import ValidationError
 
 from bindstream.combine.lacking import lacking
@@ -130,7 +129,7 @@ class RuleDesk:
             self._rules[rule.id] = rule
             self._paused.discard(rule.id)
             warnings = self._notebook.added(rule)
-            ray.get(self._match.handle.put_rule.remote(rule), timeout=TOLD_S)
+            warnings += self._match.tell(self._match.handle.put_rule.remote(rule), TOLD_S)
         return {"id": rule.id, "warnings": warnings}
 
     def _checked(self, given: Any) -> AnyRule:
@@ -147,7 +146,7 @@ class RuleDesk:
             del self._rules[rule_id]
             self._paused.discard(rule_id)
             warnings = self._notebook.removed(rule_id)
-            ray.get(self._match.handle.remove_rule.remote(rule_id), timeout=TOLD_S)
+            warnings += self._match.tell(self._match.handle.remove_rule.remote(rule_id), TOLD_S)
         return {"id": rule_id, "warnings": warnings}
 
     def _pause(self, rule_id: str) -> Answer:
@@ -156,7 +155,7 @@ class RuleDesk:
             self._known(rule_id)
             self._paused.add(rule_id)
             warnings = self._notebook.paused(rule_id, on=True)
-            ray.get(self._match.handle.remove_rule.remote(rule_id), timeout=TOLD_S)
+            warnings += self._match.tell(self._match.handle.remove_rule.remote(rule_id), TOLD_S)
         return {"id": rule_id, "warnings": warnings}
 
     def _resume(self, rule_id: str) -> Answer:
@@ -167,7 +166,7 @@ class RuleDesk:
                 raise ConfigError(f"rule {rule_id!r} is not paused.")
             self._paused.remove(rule_id)
             warnings = self._notebook.paused(rule_id, on=False)
-            ray.get(self._match.handle.put_rule.remote(rule), timeout=TOLD_S)
+            warnings += self._match.tell(self._match.handle.put_rule.remote(rule), TOLD_S)
         return {"id": rule_id, "warnings": warnings}
 
     def _known(self, rule_id: str) -> AnyRule:

@@ -192,10 +192,13 @@ class Supervisor:
                     watched.excuse()
                 self._warn(*watched.ask(ASK_S))
             health = self._match.health if self._match is not None else None
+            others = {f"stream {name}": why for name, why in homeless.items()}
             if self._desk is not None and health is not None and health.queries is None:
-                with contextlib.suppress(RayError):  # asked again in the next round
+                try:
                     self._desk.begin_match()
-            self._say_changes(homeless)
+                except BindstreamError as error:  # asked again in the next round
+                    others["match"] = error.what
+            self._say_changes(others)
 
     def _homeless(self) -> dict[str, str]:
         """Streams that no node of the cluster can take now, and why."""
@@ -207,10 +210,10 @@ class Supervisor:
         others = (self._match, self._history)
         return [*self._streams, *self._embedders, *(each for each in others if each is not None)]
 
-    def _say_changes(self, homeless: dict[str, str]) -> None:
-        """Warn of what went wrong since the last round, and say when it is right again."""
+    def _say_changes(self, others: dict[str, str]) -> None:
+        """Say what went wrong since the last round, and what is well; no actor says `others`."""
         now = troubles(self._streams, self._embedders, self._match, self._history)
-        now.update({f"stream {name}": why for name, why in homeless.items()})
+        now.update(others)
         for name, trouble in now.items():
             if self._troubles.get(name) is None:
                 self._warn(f"{name}: {trouble}")

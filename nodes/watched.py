@@ -9,7 +9,7 @@ import time
 from typing import Any, Generic, Protocol, TypeVar
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import RayError, RayTaskError
 
 FROZEN_S = 8.0
 """An actor that answered before and now does not, or whose loop stood still, for this long is
@@ -82,6 +82,25 @@ class Watched(Generic[H]):
         waited_s = time.monotonic() - self._asked_s
         if waited_s > self._patience_s:
             return [self._kill(f"answered nothing for {waited_s:.0f} s")]
+        return []
+
+    def tell(self, change: Any, timeout_s: float) -> list[str]:
+        """Wait until a change was taken in; returns a warning if it died or is busy, and its
+        successor, or it itself, takes it in later. Blocks up to `timeout_s`.
+
+        Args:
+            change: of a call.
+
+        Raises:
+            RayTaskError: it refused the change.
+        """
+        try:
+            ray.get(change, timeout=timeout_s)
+        except RayTaskError:
+            raise
+        except RayError as error:
+            why = reason(error).rstrip(".")
+            return [f"{self.name} does not answer now; this holds as soon as it does: {why}"]
         return []
 
     @property
