@@ -18,6 +18,7 @@ _GROUPS = (
     "explain",
     "query",
     "alerts",
+    "rule",
     "search",
     "backtest",
     "calibrate",

@@ -12,12 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from bindstream.cli.app import app, errors, out
+from bindstream.cli.asking import ask_pipeline
 from bindstream.cli.bus_options import (
     AddressOption,
     ClientOption,
     ConfigOption,
     KeysOption,
-    reach,
 )
 from bindstream.cli.sum_options import LikeOption, MinusOption, PlusOption, UnusualOption, sums_of
 from bindstream.errors import ConfigError
@@ -27,8 +27,6 @@ from bindstream.terms.term import Term, terms
 if TYPE_CHECKING:
     from bindstream.models.encoder import Model
 
-_ANSWER_S, _WORK_S = 10, 310
-"""How long a pipeline may take to answer at all, and to read its text tower again."""
 
 query_app = typer.Typer(
     no_args_is_help=True, help="Add, list and remove what a running pipeline watches for."
@@ -164,10 +162,9 @@ def add(
         request["taught"] = _content(taught)
     files = [each for each in terms(**sums) if each.kind == "file"]
     if files:
-        status = _ask({"op": "status"}, config, address, keys, client)
+        status = ask_pipeline({"op": "status"}, config, address, keys, client)
         request["examples"] = _examples(files, status["model"], model)
-    answer = _ask(request, config, address, keys, client)
-    _warn(answer)
+    answer = ask_pipeline(request, config, address, keys, client)
     words = " | ".join(answer["text"])
     out.print(f"Watching for {answer['id']}: {words}.", markup=False, highlight=False)
 
@@ -180,7 +177,7 @@ def list_queries(
     keys: KeysOption = None,
     client: ClientOption = OWN_CLIENT,
 ) -> None:
-    queries = _ask({"op": "query.list"}, config, address, keys, client)["queries"]
+    queries = ask_pipeline({"op": "query.list"}, config, address, keys, client)["queries"]
     if as_json:
         typer.echo(json.dumps(queries, indent=2, ensure_ascii=False))
         return
@@ -199,7 +196,7 @@ def list_queries(
             per_hour(query["budget"]),
         )
     out.print(table)
-    said = _ask({"op": "status"}, config, address, keys, client)["match"]
+    said = ask_pipeline({"op": "status"}, config, address, keys, client)["match"]
     if said.get("armed"):
         out.print(_levels(said["armed"]))
 
@@ -227,7 +224,7 @@ def remove(
     keys: KeysOption = None,
     client: ClientOption = OWN_CLIENT,
 ) -> None:
-    _warn(_ask({"op": "query.remove", "id": query_id}, config, address, keys, client))
+    ask_pipeline({"op": "query.remove", "id": query_id}, config, address, keys, client)
     out.print(f"No longer watching for {query_id}.", markup=False, highlight=False)
 
 
@@ -239,8 +236,7 @@ def pause(
     keys: KeysOption = None,
     client: ClientOption = OWN_CLIENT,
 ) -> None:
-    said = _ask({"op": "query.pause", "id": query_id}, config, address, keys, client)
-    _warn(said)
+    ask_pipeline({"op": "query.pause", "id": query_id}, config, address, keys, client)
     out.print(f"{query_id} is paused.", markup=False, highlight=False)
 
 
@@ -252,14 +248,8 @@ def resume(
     keys: KeysOption = None,
     client: ClientOption = OWN_CLIENT,
 ) -> None:
-    said = _ask({"op": "query.resume", "id": query_id}, config, address, keys, client)
-    _warn(said)
+    ask_pipeline({"op": "query.resume", "id": query_id}, config, address, keys, client)
     out.print(f"Watching for {query_id} again.", markup=False, highlight=False)
-
-
-def _warn(answer: dict[str, Any]) -> None:
-    for warning in answer.get("warnings", []):
-        errors.print(warning, style="yellow", markup=False, highlight=False)
 
 
 def _content(taught: Path) -> dict[str, Any]:
@@ -310,14 +300,3 @@ def _short(text: str) -> str:
     found = term(text)
     name = Path(found.what).name if found.kind == "file" else found.what
     return name if found.weight == 1 else f"{found.weight:g}*{name}"
-
-
-def _ask(request: dict[str, Any], config: Any, address: Any, keys: Any, client: str) -> Any:
-    from bindstream.control import ask
-
-    to = reach(config, keys, client)
-    at = address or to.control
-    ask(at, {"op": "status"}, timeout_s=_ANSWER_S, keys=to.keys)  # is anybody there?
-    waiting = "Waiting for the pipeline; words may need their tower read first …"
-    with errors.status(waiting):
-        return ask(at, request, timeout_s=_WORK_S, keys=to.keys)

@@ -11,12 +11,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from bindstream.cli.app import app, errors, out
+from bindstream.cli.asking import ask_pipeline
 from bindstream.cli.bus_options import (
     AddressOption,
     ClientOption,
     ConfigOption,
     KeysOption,
-    reach,
 )
 from bindstream.keys import OWN_CLIENT
 
@@ -140,7 +140,7 @@ def add(
     }
     said = {key: value for key, value in given.items() if value is not None}
     request = {"op": "rule.add", "rule": said, "replace": replace}
-    _warn(_ask(request, config, address, keys, client))
+    ask_pipeline(request, config, address, keys, client)
     out.print(f"Watching for {rule_id}: {made_of(said)}.", markup=False, highlight=False)
 
 
@@ -152,7 +152,7 @@ def list_rules(
     keys: KeysOption = None,
     client: ClientOption = OWN_CLIENT,
 ) -> None:
-    status = _ask({"op": "status"}, config, address, keys, client)
+    status = ask_pipeline({"op": "status"}, config, address, keys, client)
     if as_json:
         typer.echo(json.dumps(status["rules"], indent=2, ensure_ascii=False))
         return
@@ -185,7 +185,7 @@ def remove(
     keys: KeysOption = None,
     client: ClientOption = OWN_CLIENT,
 ) -> None:
-    _warn(_ask({"op": "rule.remove", "id": rule_id}, config, address, keys, client))
+    ask_pipeline({"op": "rule.remove", "id": rule_id}, config, address, keys, client)
     out.print(f"No longer watching for {rule_id}.", markup=False, highlight=False)
 
 
@@ -197,7 +197,7 @@ def pause(
     keys: KeysOption = None,
     client: ClientOption = OWN_CLIENT,
 ) -> None:
-    _warn(_ask({"op": "rule.pause", "id": rule_id}, config, address, keys, client))
+    ask_pipeline({"op": "rule.pause", "id": rule_id}, config, address, keys, client)
     out.print(f"{rule_id} is paused.", markup=False, highlight=False)
 
 
@@ -209,13 +209,8 @@ def resume(
     keys: KeysOption = None,
     client: ClientOption = OWN_CLIENT,
 ) -> None:
-    _warn(_ask({"op": "rule.resume", "id": rule_id}, config, address, keys, client))
+    ask_pipeline({"op": "rule.resume", "id": rule_id}, config, address, keys, client)
     out.print(f"Watching for {rule_id} again.", markup=False, highlight=False)
-
-
-def _warn(answer: dict[str, Any]) -> None:
-    for warning in answer.get("warnings", []):
-        errors.print(f"! {warning}", style="yellow", markup=False, highlight=False)
 
 
 def made_of(rule: dict[str, Any]) -> str:
@@ -231,11 +226,3 @@ def made_of(rule: dict[str, Any]) -> str:
     without = f" without {' or '.join(rule['none'])}" if rule.get("none") else ""
     within = f" within {rule['within_s']:g} s" if rule.get("within_s") else ""
     return f"{said}{without}{within}"
-
-
-def _ask(request: dict[str, Any], config: Any, address: Any, keys: Any, client: str) -> Any:
-    from bindstream.control import ask
-
-    to = reach(config, keys, client)
-    with errors.status("Waiting for the pipeline …"):
-        return ask(address or to.control, request, keys=to.keys)

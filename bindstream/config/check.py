@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from bindstream.config.evidence import evidence_problems
+from bindstream.config.evidence import EvidenceConfig
 from bindstream.config.history import history_problems
 from bindstream.config.known_keys import kinds_at, place_in, suggestion
 from bindstream.config.paths import missing_paths, resolve_paths, resolved
+from bindstream.config.places import place_problems, unusable_file, unusable_folder
 from bindstream.config.problem import Problem, Severity
 from bindstream.config.query import SILENCE_S, QueryConfig
 from bindstream.config.rules_check import rule_problems
@@ -25,7 +26,7 @@ from bindstream.config.schema import (
     Where,
     find_clashes,
 )
-from bindstream.config.state import state_problems
+from bindstream.config.state import StateConfig
 from bindstream.config.sums import sum_problems
 from bindstream.config.yaml_text import YamlError, parse
 from bindstream.errors import ConfigError, DataError, ModelError
@@ -118,10 +119,11 @@ class _Examination:
         modality_of = {**dict.fromkeys(names), **{s.name: s.modality for _, s in streams}}
         for where, what, fix, severity in rule_problems(self._data, queries, modality_of):
             self._add(where, what, fix, severity)
+        given = self._data, self._path.parent
         for where, what, fix, severity in (
-            *history_problems(self._data, self._path.parent),
-            *evidence_problems(self._data, self._path.parent),
-            *state_problems(self._data, self._path.parent),
+            *history_problems(*given),
+            *place_problems(*given, "evidence", EvidenceConfig, unusable_folder),
+            *place_problems(*given, "state", StateConfig, unusable_file),
         ):
             self._add(where, what, fix, severity)
         self._check_model(streams, queries)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from bindstream.config.history import unusable
-from bindstream.config.problem import Severity
 from bindstream.config.section import Section
 
 
@@ -35,25 +31,3 @@ class EvidenceConfig(Section):
         ge=1_000_000,
         description="what is too much goes, the oldest first; an alert takes 0.1 to 5 MB",
     )
-
-
-def evidence_problems(
-    data: dict[str, Any], folder: Path
-) -> Iterator[tuple[tuple[str, ...], str, str, Severity]]:
-    """What is wrong with the section's place beside its values: where, what, the way out, and how
-    bad it is.
-
-    Args:
-        folder: that of the file, from which a relative path starts.
-    """
-    section = data.get("evidence")
-    if section is None:
-        if "evidence" in data:
-            yield ("evidence",), "is empty: nothing is kept", "Write `evidence: {}`.", "warning"
-        return
-    try:
-        path = EvidenceConfig.model_validate(section).path
-    except ValidationError:
-        return  # which is said elsewhere
-    if why := unusable(folder.resolve() / path.expanduser()):
-        yield ("evidence", "path"), why, "Choose a folder that you may write to.", "error"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from bindstream.config.problem import Severity
+from bindstream.config.places import Problem, place_problems, unusable_folder
 from bindstream.config.section import Section
 
 
@@ -37,36 +36,9 @@ class HistoryConfig(Section):
     )
 
 
-def history_problems(
-    data: dict[str, Any], folder: Path
-) -> Iterator[tuple[tuple[str, ...], str, str, Severity]]:
-    """What is wrong with the section's place beside its values: where, what, the way out, and how
-    bad it is.
-
-    Args:
-        folder: that of the file, from which a relative path starts.
-    """
-    section = data.get("history")
-    if section is None:
-        if "history" in data:
-            yield ("history",), "is empty: nothing is kept", "Write `history: {}`.", "warning"
-        return
-    try:
-        path = HistoryConfig.model_validate(section).path
-    except ValidationError:
-        return  # which is said elsewhere
-    if why := unusable(folder.resolve() / path.expanduser()):
-        yield ("history", "path"), why, "Choose a folder that you may write to.", "error"
-    if importlib.util.find_spec("lancedb") is None:
+def history_problems(data: dict[str, Any], folder: Path) -> Iterator[Problem]:
+    """What is wrong with the section beside its values: see `place_problems`."""
+    yield from place_problems(data, folder, "history", HistoryConfig, unusable_folder)
+    if data.get("history") is not None and importlib.util.find_spec("lancedb") is None:
         fix = "Run: pip install 'bindstream[history]'."
         yield ("history",), "needs lancedb, which is not installed", fix, "warning"
-
-
-def unusable(path: Path) -> str:
-    """Why nothing can be kept there; "" if it can."""
-    there = path
-    while not there.exists() and there != there.parent:
-        there = there.parent
-    if not there.is_dir():
-        return f"{there} is a file"
-    return "" if os.access(there, os.W_OK | os.X_OK) else f"{there} cannot be written to"

@@ -50,5 +50,5 @@ def test_what_is_wrong_with_it_is_said_with_its_line(
 
 
 def test_a_folder_that_cannot_be_is_refused_at_the_start(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="Choose a folder"):
+    with pytest.raises(ConfigError, match="Choose one that you may write to"):
         load_config(written(tmp_path, "evidence: {path: c.yaml/e}\n"))

@@ -67,21 +67,6 @@ def test_where_evidence_lies_is_said_when_an_alert_starts() -> None:
     assert len(printed(dataclasses.replace(kept, state="ended"))) == 1
 
 
-def test_what_else_the_sensor_may_have_shown_is_a_second_line() -> None:
-    unsure = dataclasses.replace(DOG, shows=(("rain", 0.41), ("a dog barking", 0.22), ("x", 0.05)))
-    said = printed(unsure)
-    assert said[1].strip() == "shows: rain 41%, a dog barking 22%"
-    sure = dataclasses.replace(DOG, shows=(("a dog barking", 0.97), ("rain", 0.03)))
-    assert len(printed(sure)) == 1
-    assert len(printed(dataclasses.replace(unsure, state="ended"))) == 1
-
-
-def test_where_evidence_lies_is_said_when_an_alert_starts() -> None:
-    kept = dataclasses.replace(DOG, evidence="/evidence/dog/mic-20261122T031502.250Z")
-    assert printed(kept)[1].strip() == "evidence: /evidence/dog/mic-20261122T031502.250Z"
-    assert len(printed(dataclasses.replace(kept, state="ended"))) == 1
-
-
 def test_an_ended_alert_says_how_long_it_lasted() -> None:
     (said,) = printed(dataclasses.replace(DOG, state="ended"))
     assert "○ a dog barking" in said
