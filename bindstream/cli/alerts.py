@@ -20,6 +20,7 @@ from bindstream.cli.bus_options import (
     KeysOption,
     reach,
 )
+from bindstream.cli.explain_report import plain
 from bindstream.errors import BusError
 from bindstream.keys import OWN_CLIENT
 
@@ -102,7 +103,7 @@ def alerts(
         found = [each.plain() for each in kept.alerts(**asked)]
         kept.close()
     if as_json:
-        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(plain(found), indent=2, ensure_ascii=False))
     elif found:
         out.print(_table(found))
     else:
@@ -178,7 +179,7 @@ def _judge(request: dict[str, Any], as_json: bool, state: Path | None, *to: Any)
     for remark in remarks:
         errors.print(f"! {remark}.", style="yellow", markup=False, highlight=False)
     if as_json:
-        typer.echo(json.dumps(judged, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(plain(judged), indent=2, ensure_ascii=False))
         return
     when = datetime.fromtimestamp(judged["start_ns"] / 1e9)
     line = f"{judged['verdict'].capitalize()}: {judged['id']} of {when:%Y-%m-%d %H:%M:%S}."

@@ -123,3 +123,17 @@ def test_what_a_verdict_on_an_alert_of_a_rule_does_not_do_is_said(
     assert "Rejected: break-in" in said.out
     assert "is a rule over queries: this counts as a false alarm" in " ".join(said.err.split())
     assert bindstream("confirm", "break-in", "-c", home).err == ""
+
+
+def test_json_has_null_where_a_number_is_none(bindstream: Command, home: Path) -> None:
+    state = State(home.parent / "kept.db")
+    state.keep_alerts([KeptAlert(alert(120, "ended", readings={"max_c": float("nan")}))])
+    state.close()
+
+    def refused(number: str) -> float:
+        raise AssertionError(number)
+
+    said = bindstream("alerts", "-c", home, "--json").out
+    assert json.loads(said, parse_constant=refused)[0]["readings"] == {"max_c": None}
+    said = bindstream("confirm", "last", "-c", home, "--json").out
+    assert json.loads(said, parse_constant=refused)["readings"] == {"max_c": None}
