@@ -30,6 +30,8 @@ LAG_S = 20.0
 """An alert may be so late, seconds: its windows were embedded, and had to last long enough."""
 PATIENCE_S = 5.0
 """A sensor that says nothing more is waited for so long, beyond `after_s`."""
+LOOK_NS = 3600 * 10**9
+"""How often it is looked for what is too old."""
 OPEN_MOST = 64
 """Events that may be going on at a time; of more the oldest are as good as saved."""
 
@@ -90,6 +92,7 @@ class Keeper:
         self._lock = threading.Lock()
         self._health = EvidenceHealth()
         self._is_over = False
+        self._looked_ns = 0
 
     def push(self, sample: Sample) -> None:
         """Readings, as they came from the source; pictures take 5 to 10 ms of one core."""
@@ -127,6 +130,9 @@ class Keeper:
             ripe = [event for event in self._events.values() if self._is_ripe(event, now_ns)]
         for event in ripe:
             self._save(event, now_ns)
+        if not 0 <= now_ns - self._looked_ns < LOOK_NS:  # what is too old goes if nothing comes too
+            self._looked_ns = now_ns
+            self._let_go(now_ns)
 
     def end(self, now_ns: int) -> None:
         """The stream is over: whatever is due is saved at once, now and from now on."""
@@ -178,9 +184,16 @@ class Keeper:
             save(root, folder, told, media(self._stream.modality, kept, alert.peak_ns))
             self._say(late=self._health.late + (not kept))
         self._say(saved=self._health.saved + 1, trouble="")
+        self._let_go(now_ns, but=folder)
+
+    def _let_go(self, now_ns: int, but: Path | None = None) -> None:
         keep = self._config.keep_days, self._config.keep_bytes
-        gone = make_room(root, *keep, now_ns, but=folder)
-        self._say(gone=self._health.gone + gone)
+        try:
+            gone = make_room(self._config.path, *keep, now_ns, but)
+        except OSError as error:
+            self._say(trouble=f"what is too old cannot be let go of: {error}")
+        else:
+            self._say(gone=self._health.gone + gone)
 
     def _told(self, event: _Event, alert: Alert, kept: list[Kept], now_ns: int) -> Told:
         start_ns = kept[0].start_ns if kept else 0

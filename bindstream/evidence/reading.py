@@ -97,11 +97,11 @@ def _written(folder: Path) -> tuple[str, str]:
     return folder.name.rpartition("-")[2], str(folder)
 
 
-def make_room(root: Path, keep_days: float, keep_bytes: int, now_ns: int, but: Path) -> int:
+def make_room(root: Path, keep_days: float, keep_bytes: int, now_ns: int, but: Path | None) -> int:
     """Let go of what is older than `keep_days`, then of the oldest until `keep_bytes` are left.
 
     Args:
-        but: a folder that stays: the one just written.
+        but: a folder that stays: the one just written, if one was.
 
     Returns:
         How many folders went. Blocks for the disk. Other processes may be at it too.

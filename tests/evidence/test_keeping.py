@@ -240,3 +240,16 @@ def test_no_alert_on_the_bus_leads_out_of_the_folder(tmp_path: Path, query: str)
     kept.end(at(9))
     assert list(tmp_path.iterdir()) == []
     assert kept.health().saved == 0
+
+
+def test_what_is_too_old_goes_if_no_more_alerts_come_too(tmp_path: Path) -> None:
+    kept, one = keeper(tmp_path, keep_days=1), alert("audio", 3, 5, "ended")
+    play(kept, "audio", 0, 8)
+    kept.take(one, at(8))
+    play(kept, "audio", 8, 10)
+    folder = evidence(tmp_path, one).folder
+    kept.due(at(20 * 3600))
+    assert folder.is_dir()
+    kept.due(at(25 * 3600))
+    assert not folder.exists()
+    assert kept.health().gone == 1
