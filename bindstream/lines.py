@@ -222,7 +222,8 @@ class Lines:
         z = self._backgrounds.push(values, repeated=repeated, alarmed=alarmed)
         likely = np.where(self.matcher.has_contrast, shares(values), np.float32(1))
         scores = Scores(embedding, self._queries, cosines, values, z, likely, self._tails)
-        alerts = self._judge(scores, (z >= self._on) & (likely >= self._share))
+        reached = (z >= self._on) & (likely >= self._share)
+        alerts = self._judge(scores, reached, repeated)
         if taken:
             self._refit_one()
         return scores, alerts
@@ -234,13 +235,14 @@ class Lines:
         self._computed = computed
         return repeated
 
-    def _judge(self, scores: Scores, reached: NDArray[np.bool_]) -> list[Alert]:
+    def _judge(self, scores: Scores, reached: NDArray[np.bool_], repeated: bool) -> list[Alert]:
         alerts: list[Alert] = []
         for line in np.flatnonzero(reached).tolist():
             self.rule(scores.queries[line])
         for name, rule in list(self._rules.items()):
             score = scores[self._at[name]]
-            alerts += rule.push(score, self._level(name, scores.embedding))
+            level = self._level(name, scores.embedding)
+            alerts += rule.push(score, level, repeated=repeated)
             if rule.is_idle(score):
                 del self._rules[name]
         return alerts

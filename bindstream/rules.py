@@ -59,12 +59,13 @@ class Rule:
     """Turns one query's scores on one stream into alerts.
 
     An event starts when `needed` of the last `of` windows reach the level: a window stands out, and
-    the query is a likely enough word for it. It ends when z falls below `off`, when something else
-    explains the window (see `LETTING_GO`), when it has lasted `max_length_s`, or when the stream
-    falls silent; the level at which it started holds until then. It is announced once it has lasted
-    `min_length_s` (from the start of its first window to the end of its last). For `cooldown_s`
-    after the end of an announced one none starts. Windows that come out of order, older than the
-    event's newest, change nothing.
+    the query is a likely enough word for it. A vector that stands for several windows is one of
+    them, as it is in the background that the level is drawn from. It ends when z falls below `off`,
+    when something else explains the window (see `LETTING_GO`), when it has lasted `max_length_s`,
+    or when the stream falls silent; the level at which it started holds until then. It is announced
+    once it has lasted `min_length_s` (from the start of its first window to the end of its last).
+    For `cooldown_s` after the end of an announced one none starts. Windows that come out of order,
+    older than the event's newest, change nothing.
     """
 
     def __init__(self, query: QueryConfig, model: str) -> None:
@@ -72,6 +73,7 @@ class Rule:
         self._model = model
         self._event: _Event | None = None
         self._reached: deque[tuple[int, Score]] = deque(maxlen=query.needed)
+        self._latest: Score | None = None
         self._windows = 0
         self._cooldown_ns = round(query.cooldown_s * 1e9)
         self._most_ns = round(query.max_length_s * 1e9)
@@ -92,11 +94,19 @@ class Rule:
         """An event that ended at `end_ns`, UTC, is followed by its cooldown here too."""
         self._quiet_until_ns = end_ns + self._cooldown_ns
 
-    def push(self, score: Score, level: Level | None = None) -> list[Alert]:
-        """Alerts of this window; `level` is that of the query's configuration if left out."""
-        self._windows += 1
+    def push(
+        self, score: Score, level: Level | None = None, *, repeated: bool = False
+    ) -> list[Alert]:
+        """Alerts of this window.
+
+        Args:
+            level: that of the query's configuration if left out.
+            repeated: its vector was pushed before.
+        """
+        self._windows += not repeated
+        level = level or level_of(self._query)
         if self._event is None or not _follows(score, self._event.last):
-            return self.flush() + self._begin(score, level or level_of(self._query))
+            return self.flush() + self._begin(score, level, repeated)
         event = self._event
         if score.end_ns < event.last.end_ns:
             return []
@@ -104,7 +114,7 @@ class Rule:
         if not (score.z >= event.level.off and likely):
             return self._end()
         if self._most_ns and score.end_ns > event.first.start_ns + self._most_ns:
-            return self._end() + self._begin(score, level or level_of(self._query))
+            return self._end() + self._begin(score, level, repeated)
         return self._go_on(event, score)
 
     def is_idle(self, score: Score) -> bool:
@@ -112,13 +122,16 @@ class Rule:
         recent = self._reached and self._windows - self._reached[-1][0] < self._query.of
         return self._event is None and not recent and not self._quiet(score)
 
-    def _begin(self, score: Score, level: Level) -> list[Alert]:
+    def _begin(self, score: Score, level: Level, repeated: bool) -> list[Alert]:
+        latest, self._latest = self._latest, score
+        if latest is not None and not _follows(score, latest):
+            self._reached.clear()
+        if repeated and self._query.needed > 1:
+            return []
         # NaN, a background still being learned, reaches no level.
         reached = score.z >= level.on and score.share >= level.share
         if not reached or self._quiet(score):
             return []
-        if self._reached and not _follows(score, self._reached[-1][1]):
-            self._reached.clear()
         self._reached.append((self._windows, score))
         first_at, first = self._reached[0]
         enough = len(self._reached) == self._query.needed

@@ -57,6 +57,22 @@ def test_one_event_is_one_alert_that_starts_and_ends() -> None:
     assert (ended.on, ended.off, ended.model) == (5, 3, "m1")
 
 
+def test_a_vector_that_stands_for_many_windows_is_one_of_those_needed() -> None:
+    twice = rule(needed=2, of=3)
+    assert twice.push(score(6, 0)) == []
+    again = [a for i in range(1, 20) for a in twice.push(score(6, i), repeated=True)]
+    assert again == []
+    (started,) = twice.push(score(7, 20))
+    assert started.start_ns == T0
+
+
+def test_what_was_reached_before_a_silence_does_not_count() -> None:
+    twice = rule(needed=2, of=9)
+    assert run(twice, [6, 0, 0, 0, 0, 0, 0, 0, 6, 0])[0].state == "started"
+    silent = rule(needed=2, of=9)
+    assert run(silent, [6]) + run(silent, [6], start_s=20) == []
+
+
 def test_an_event_goes_on_between_the_levels() -> None:
     assert spans(run(rule(), [5, 4, 3, 4, 4.9, 3, 2.9])) == [("started", 0, 2), ("ended", 0, 7)]
 

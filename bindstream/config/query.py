@@ -130,7 +130,11 @@ class QueryConfig(Section):
         "else the model knows of this modality",
     )
     needed: int = Field(
-        default=1, ge=1, le=60, description="so many of the last `of` windows start an alert"
+        default=1,
+        ge=1,
+        le=60,
+        description="so many of the last `of` windows start an alert; "
+        "where one vector stands for several, they are one",
     )
     of: int = Field(default=1, ge=1, le=60, description="windows looked back at, see `needed`")
     min_length_s: float = Field(
