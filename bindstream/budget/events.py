@@ -7,6 +7,7 @@ windows: one slam of a door raises three windows and one alarm.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,11 @@ class Series:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @cached_property
+    def silent(self) -> NDArray[np.bool_]:
+        """(n - 1,): whether there is a silence after a window."""
+        return np.asarray(self.starts_ns[1:] - self.ends_ns[:-1] >= SILENCE_NS)
 
     @property
     def hours(self) -> float:
@@ -112,7 +118,7 @@ def _starts(series: Series, reached: NDArray[np.int64], shape: Shape) -> list[tu
     first, at = reached[: len(reached) - shape.needed + 1], reached[shape.needed - 1 :]
     near = at - first < shape.of
     if shape.needed > 1:
-        stretch = np.concatenate(([0], np.cumsum(_silent(series))))
+        stretch = np.concatenate(([0], np.cumsum(series.silent)))
         near &= stretch[first] == stretch[at]
     return list(zip(first[near].tolist(), at[near].tolist(), strict=True))
 
@@ -120,12 +126,7 @@ def _starts(series: Series, reached: NDArray[np.int64], shape: Shape) -> list[tu
 def _stops(series: Series, off: float) -> NDArray[np.int64]:
     """Windows after which no event goes on: the next is below `off`, or there is a silence."""
     below = series.values[1:] < off
-    return np.append(np.flatnonzero(below | _silent(series)), len(series) - 1)
-
-
-def _silent(series: Series) -> NDArray[np.bool_]:
-    """(n - 1,): whether there is a silence after a window."""
-    return np.asarray(series.starts_ns[1:] - series.ends_ns[:-1] >= SILENCE_NS)
+    return np.append(np.flatnonzero(below | series.silent), len(series) - 1)
 
 
 def critical_levels(series: Series, threshold: float, shape: Shape) -> Levels:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from bindstream.budget.events import SILENCE_NS, Times
 from bindstream.records import Embedding
 
-BYTES_MOST = 64 << 20
-"""Memory a stream's vectors may take: 36 hours at one a second of the starter's 256 numbers, nine
-of imagebind_huge's 1024."""
+BYTES_MOST = 128 << 20
+"""Memory a stream's vectors may take: 72 hours at one a second of the starter's 256 numbers, for
+which one false alarm a day can be promised; 18 of imagebind_huge's 1024, for 0.2 an hour."""
 Piece = tuple[Times, Times, NDArray[np.float32]]
 FIRST = 1024  # vectors that room is made for at first
 CHUNK = 4096
