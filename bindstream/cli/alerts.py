@@ -112,17 +112,18 @@ def alerts(
 
 def _table(found: list[dict[str, Any]]) -> Table:
     table = Table(box=SIMPLE_HEAD)
-    for heading in ("id", "when", "query", "stream", "length", "peak", "said"):
-        table.add_column(heading, overflow="fold")  # an id cut short names several
+    # Query and stream are said by the id, which one has to be able to copy whole.
+    longest = max((len(alert["id"]) for alert in found), default=0)
+    table.add_column("id", min_width=longest, overflow="fold")
+    for heading in ("when", "length", "peak", "said"):
+        table.add_column(heading, overflow="fold")
     for alert in found:
         start = datetime.fromtimestamp(alert["start_ns"] / 1e9)
         length = f"{(alert['end_ns'] - alert['start_ns']) / 1e9:.0f} s"
         said = alert["verdict"] + (f": {alert['note']}" if alert["note"] else "")
         row = (
             alert["id"],
-            f"{start:%Y-%m-%d %H:%M:%S}",
-            alert["query"],
-            alert["stream"],
+            f"{start:%m-%d %H:%M:%S}",
             length + (" so far" if alert["state"] == "started" else ""),
             f"{alert['peak_z']:.1f}",
             said,
