@@ -35,6 +35,7 @@ false alarms an hour.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import sys
@@ -97,16 +98,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    if options.frozen:
-        lines.RESTS = 0  # the rest between two levels never ends
     model = load_model(options.model, modalities=[*options.modalities, "text"])
     entries = read_recordings(options.data)
     print(f"{model.name} {model.fingerprint}, {options.hours:g} h and {options.hours:g} h")
     rows: list[dict[str, Any]] = []
     lines_of: dict[str, list[Line]] = defaultdict(list)
-    for stream in STREAMS:
-        if stream.modality in options.modalities:
-            lines_of[stream.modality] += measured(model, stream, entries, options)
+    with as_drawn(options.frozen):
+        for stream in STREAMS:
+            if stream.modality in options.modalities:
+                lines_of[stream.modality] += measured(model, stream, entries, options)
     for some in lines_of.values():
         rows += [row for line in some for row in line.rows]
     if options.json:
@@ -117,6 +117,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     show_recall(rows, together)
     if options.out:
         draw(options.out, rows)
+
+
+@contextlib.contextmanager
+def as_drawn(frozen: bool) -> Iterator[None]:
+    """Levels stay as the first half gave them, if they are to."""
+    before = lines.RESTS
+    lines.RESTS = 0 if frozen else before  # the rest between two levels never ends
+    try:
+        yield
+    finally:
+        lines.RESTS = before
 
 
 @dataclass(frozen=True)
