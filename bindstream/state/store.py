@@ -245,6 +245,8 @@ class State:
         """
         if name == "last":
             found = self.alerts(most=1)
+        elif not name:
+            found = []
         else:
             with self._said():
                 rows = self._db.execute(

@@ -140,6 +140,8 @@ def test_an_alert_is_named_by_its_id_a_unique_beginning_of_it_or_as_the_last(sta
     assert state.find("last").alert.id == "dog/mic/12"
     assert state.find("cat").alert.id == "cat/mic/1"
     assert state.find("dog/mic/1").alert.id == "dog/mic/1"
+    with pytest.raises(StateError, match="there is no alert ''"):
+        state.find("")
     with pytest.raises(StateError, match=r"several alerts.*dog/mic/12.*`bindstream alerts`"):
         state.find("dog")
     with pytest.raises(StateError, match="there is no alert 'dog/mic/2'"):
