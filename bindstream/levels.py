@@ -17,6 +17,9 @@ from bindstream.rules import Level
 DAY_NS = 24 * 3_600_000_000_000
 AROUND_NS = 3 * 3_600_000_000_000
 """What was heard so long before and after the same time of day tells how lively it is then."""
+BEYOND = 1.5
+"""Until more is known a level is at most so many times the highest peak that was heard: few peaks
+say little of how far a tail goes, and a level that nothing reaches would be silence."""
 DAY_HEARD_H = 18.0
 """Hours of background below which nothing is said of times of day."""
 
@@ -74,5 +77,6 @@ def level_from(query: QueryConfig, made: Promise) -> Level:
         return Level(made.cut, made.cut - apart, promise=str(made))
     if made.tail.peaks < FEWEST:
         return Level(query.on, query.off, query.share, str(made))
-    on = max(query.on, made.tail.level(query.budget))
+    likely, highest = made.tail.level(query.budget), float(made.tail.counted.max(initial=query.on))
+    on = max(query.on, min(likely, BEYOND * highest))
     return Level(on, on - apart, query.share, str(made))

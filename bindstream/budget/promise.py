@@ -21,6 +21,9 @@ UNLIKELY = 0.05
 as long, even were it as heavy as it may be, is taken for a true event."""
 TRUE_MOST = 6
 """Most peaks that may be taken for true events, of `PEAKS_MOST`. More is the background."""
+TRUE_SHARE = 3
+"""And at most one in so many: who tries a query by playing its sound four times in the first
+minutes must not find it deaf from then on."""
 
 
 @dataclass(frozen=True)
@@ -54,20 +57,23 @@ class Promise:
 
     def __str__(self) -> str:
         if self.is_kept:
-            return (
-                f"at most {per_hour(self.budget)} with 95 % confidence ({self.hours:.1f} h heard)"
-            )
+            return f"at most {per_hour(self.budget)} with 95 % confidence ({self._heard})"
         if math.isinf(self.sure):
             return "nothing can be promised yet: no background was heard"
         if math.isinf(self.missing_hours):
             return (
-                f"cannot promise below {per_hour(self.sure)}: {self.hours:.1f} h heard, and no more"
-                " is remembered"
+                f"cannot promise below {per_hour(self.sure)}: {self._heard}, and no more is"
+                " remembered"
             )
         return (
-            f"cannot promise below {per_hour(self.sure)} yet ({self.hours:.1f} h heard);"
+            f"cannot promise below {per_hour(self.sure)} yet ({self._heard});"
             f" {per_hour(self.budget)} in about {self.missing_hours:.1f} h"
         )
+
+    @property
+    def _heard(self) -> str:
+        true = "" if not self.left_out else f", less {self.left_out} taken for true"
+        return f"{self.hours:.1f} h heard{true}"
 
 
 def promise(
@@ -116,7 +122,7 @@ def background_tail(
     Args:
         known: what is known to be background is so high; only higher peaks may be left out.
     """
-    for left_out in range(min(TRUE_MOST, len(peaks) // 10), 0, -1):
+    for left_out in range(min(TRUE_MOST, len(peaks) // TRUE_SHARE), 0, -1):
         tail = _fit(peaks[left_out:], threshold, hours)
         if peaks[left_out - 1] > max(sure_level(tail, UNLIKELY / hours), known):
             return tail, left_out
@@ -148,6 +154,11 @@ def without(series: Series, intervals: Sequence[tuple[int, int]]) -> Series:
 
 def per_hour(per_hour: float) -> str:
     """False alarms an hour as people say them."""
-    if per_hour >= 0.1:
-        return f"{per_hour:.2g} an hour"
-    return f"{per_hour * 24:.2g} a day"
+    for hours, unit in ((1, "an hour"), (24, "a day")):
+        if per_hour * hours >= (0.15 if hours == 1 else 0.9):
+            return f"{_rounded(per_hour * hours)} {unit}"
+    return f"{_rounded(per_hour * 168)} a week"
+
+
+def _rounded(rate: float) -> str:
+    return f"{rate:.0f}" if rate >= 100 else f"{rate:.2g}"

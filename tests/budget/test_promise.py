@@ -7,7 +7,7 @@ import pytest
 from scipy.signal import lfilter
 
 from bindstream.budget.events import Series, Shape, events
-from bindstream.budget.promise import background_tail, promise
+from bindstream.budget.promise import background_tail, per_hour, promise
 
 S = 1_000_000_000
 SHAPE = Shape(hysteresis=0.5, cooldown_ns=10 * S)
@@ -115,3 +115,23 @@ def test_what_a_user_rejected_is_background_however_high_it_stands() -> None:
     values[45000:45004] = 20.0
     assert promise(noisy, SHAPE, 0.2, rejected=[span]).left_out <= 1
     assert promise(noisy, SHAPE, 0.2, rejected=[(0, 1)]).left_out == 4
+
+
+def test_a_sound_played_four_times_in_the_first_minutes_leaves_no_query_deaf() -> None:
+    rng = np.random.default_rng(3)
+    values = rng.normal(0, 1, 480)
+    for at in (60, 180, 300, 420):
+        values[at : at + 8] = rng.normal(24, 1, 8)
+    starts = np.arange(480, dtype=np.int64) * 10**9
+    made = promise(Series(values, starts, starts + 2 * 10**9), Shape(hysteresis=1.5), 1 / 24)
+    assert made.left_out >= 4  # one of them may count as two
+    assert made.tail.level(1 / 24) < 20
+    assert f"less {made.left_out} taken for true" in str(made)
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"),
+    [(213, "213 an hour"), (0.2, "0.2 an hour"), (3 / 24, "3 a day"), (1 / 168, "1 a week")],
+)
+def test_rates_are_said_as_people_say_them(rate: float, said: str) -> None:
+    assert per_hour(rate) == said
