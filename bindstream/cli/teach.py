@@ -136,7 +136,7 @@ def _lesson(
     import re
 
     from bindstream.cli.embed import modality_named
-    from bindstream.config.query import LONGEST_NAME, NAME, id_from
+    from bindstream.config.written import LONGEST_NAME, NAME, id_from
     from bindstream.teaching.examples import modality_of
     from bindstream.teaching.fitting import TEXT_WEIGHT
     from bindstream.teaching.lesson import Lesson

@@ -2,65 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from bindstream.config.section import Section
+from bindstream.config.written import Budget, Name, Names, Phrases, Sensors, as_tuple, id_from
 from bindstream.negation import meant
 from bindstream.records import ModalityName
 from bindstream.terms.term import Term, term, terms
 
-NAME = r"^[a-z0-9_-]+$"
-"""Names of streams and queries: they are parts of bus topics and file names."""
-LONGEST_NAME = 64
 SILENCE_S = 5.0
 """An event ends when its stream has said nothing for this long, or its clock jumped this far."""
-
-
-def _as_tuple(value: Any) -> Any:
-    """One phrase or name may stand where a list of them may."""
-    return (value,) if isinstance(value, str) else value
-
-
-Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
-Name = Annotated[str, StringConstraints(pattern=NAME, max_length=LONGEST_NAME)]
-Phrases = Annotated[tuple[Phrase, ...], BeforeValidator(_as_tuple)]
-Names = Annotated[tuple[Name, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
-Sensors = Annotated[tuple[ModalityName, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
-
-
-def _per_hour(value: Any) -> Any:
-    """A rate as people write it: 0.2, "0.2/h", "3/day", "1 a week"."""
-    if not isinstance(value, str):
-        return value
-    found = RATE.fullmatch(value.lower())
-    if found is None:
-        raise PydanticCustomError(
-            "budget",
-            "{value} is no number of false alarms: write 0.2 (an hour), '3/day' or '1/week'",
-            {"value": repr(value)},
-        )
-    return float(found[1]) / HOURS[(found[2] or "h")[0]]
-
-
-RATE = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*(?:(?:/|a|an|per)\s*(h|hour|d|day|w|week))?\s*")
-HOURS = {"h": 1.0, "d": 24.0, "w": 168.0}
-Budget = Annotated[float, BeforeValidator(_per_hour)]
-"""False alarms an hour."""
-
-
-def id_from(text: str) -> str:
-    """A query's id made from its words: "Glass breaking!" gives "glass-breaking".
-
-    Words without Latin letters give "query-" and six hexadecimal digits of their SHA-256.
-    """
-    slug = re.sub(r"[^a-z0-9]+", "-", text.lower())[:LONGEST_NAME].strip("-")
-    return slug or "query-" + hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
 class QueryConfig(Section):
@@ -165,7 +120,7 @@ class QueryConfig(Section):
             data = {**data, "text": "something unusual"}
         if data.get("id") is not None:
             return data
-        said = (_as_tuple(data.get(key)) for key in ("text", "like", "plus"))
+        said = (as_tuple(data.get(key)) for key in ("text", "like", "plus"))
         some = (w for words in said if _is_list(words) for w in words)
         first = next((w for w in some if isinstance(w, str)), "")
         rest = {key: value for key, value in data.items() if key != "id"}

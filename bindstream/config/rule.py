@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Discriminator, Field, Tag, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
-from bindstream.config.query import Budget, Name, Names, Phrase
 from bindstream.config.section import Section
+from bindstream.config.written import Budget, Name, Names, Phrase
 
 Members = Annotated[Names, Field(max_length=8)]
 """Ids of queries."""

@@ -9,8 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from bindstream.config.problem import Severity
-from bindstream.config.query import QueryConfig, id_from
+from bindstream.config.query import QueryConfig
 from bindstream.config.rule import ANY_RULE, AnyRule, CombinedRule, ReadingRule
+from bindstream.config.written import id_from
 from bindstream.modalities import MODALITIES, SENSORS
 from bindstream.records import ModalityName
 

@@ -15,12 +15,13 @@ from bindstream.bus import is_loopback
 from bindstream.config.evidence import EvidenceConfig
 from bindstream.config.gate import GateConfig, Gated
 from bindstream.config.history import HistoryConfig
-from bindstream.config.query import NAME, Name, QueryConfig
+from bindstream.config.query import QueryConfig
 from bindstream.config.rule import RuleConfig
 from bindstream.config.rules_check import rule_clashes
 from bindstream.config.section import Section
 from bindstream.config.sinks import SinkConfig, TerminalSinkConfig
 from bindstream.config.state import StateConfig, state_path
+from bindstream.config.written import NAME, Name
 from bindstream.features.depth import KINECT
 from bindstream.gate import GATE_LEVELS
 from bindstream.models.precision import Precision

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from bindstream.config import EvidenceConfig, StreamConfig
-from bindstream.config.query import NAME
+from bindstream.config.written import NAME
 from bindstream.evidence.media import media
 from bindstream.evidence.reading import make_room, read_evidence
 from bindstream.evidence.ring import Kept, Ring

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bindstream import Alert, Embedding, Pipeline
-from bindstream.config import check_config, load_config
+from bindstream.config import check_config, json_schema, load_config
+from bindstream.config.yaml_text import parse
 from bindstream.demo import demo_config
 from bindstream.models import load_model
 from bindstream.scene import CATALOGUE
@@ -60,3 +61,9 @@ def test_every_event_of_the_demo_is_watched_for_where_it_shows() -> None:
     assert set(queries) == kinds
     for kind in kinds:
         assert set(queries[kind].modalities or ()) <= set(CATALOGUE[kind].modalities)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_schema_for_editors_takes_each(path: Path) -> None:
+    jsonschema = pytest.importorskip("jsonschema")  # which comes with Ray
+    jsonschema.validate(parse(path.read_text())[0], json_schema())
