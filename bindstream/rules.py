@@ -7,11 +7,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bindstream.budget.events import SILENCE_NS
 from bindstream.config import QueryConfig
-from bindstream.config.query import SILENCE_S
 from bindstream.records import Alert, Score
 
-SILENCE_NS = round(SILENCE_S * 1e9)
 LETTING_GO = 0.1
 """An event goes on until its share falls below this part of what it took to start."""
 SCORES_MOST = 120

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bindstream.config import QueryConfig
+from bindstream.config.query import SILENCE_S
 from bindstream.records import Alert, Score
-from bindstream.rules import LETTING_GO, SCORES_MOST, SILENCE_S, Rule
+from bindstream.rules import LETTING_GO, SCORES_MOST, Rule
 
 S = 1_000_000_000
 T0 = 1_700_000_000 * S

@@ -12,10 +12,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from bindstream.config.query import SILENCE_S
+
 Levels = NDArray[np.float64]
 Times = NDArray[np.int64]
 
-SILENCE_NS = 5_000_000_000
+SILENCE_NS = round(SILENCE_S * 1e9)
 """A stream silent for this long is another stretch: no event goes on across it."""
 PEAKS_MOST = 160
 """Critical levels that are looked for, from the top: a tail is fitted to fewer."""

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from bindstream.cli.app import errors
-from bindstream.cli.bus_options import reach
+import typer
+
+from bindstream.cli.app import errors, out
+from bindstream.cli.bus_options import (
+    AddressOption,
+    ClientOption,
+    ConfigOption,
+    KeysOption,
+    reach,
+)
+from bindstream.keys import OWN_CLIENT
 
 ANSWER_S, WORK_S = 10, 310
 """How long a pipeline may take to answer at all, and to read its text tower again."""
@@ -35,3 +44,24 @@ def ask_pipeline(
         for warning in answer.get("warnings", []):
             errors.print(f"! {warning}", style="yellow", markup=False, highlight=False)
     return answer
+
+
+def add_change(to: typer.Typer, kind: str, name: str, told: str, help_text: str) -> None:
+    """Adds a command that asks for a change of one query or rule, by its id.
+
+    Args:
+        kind: query or rule.
+        name: the command's, and of what is asked for.
+        told: what is printed once it is done, with {} for the id.
+    """
+
+    @to.command(name, help=help_text)
+    def change(
+        of: Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it.")],
+        config: ConfigOption = None,
+        address: AddressOption = None,
+        keys: KeysOption = None,
+        client: ClientOption = OWN_CLIENT,
+    ) -> None:
+        ask_pipeline({"op": f"{kind}.{name}", "id": of}, config, address, keys, client)
+        out.print(told.replace("{}", of), markup=False, highlight=False)

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bindstream.cli.app import app, errors, out
-from bindstream.cli.asking import ask_pipeline
+from bindstream.cli.asking import add_change, ask_pipeline
 from bindstream.cli.bus_options import (
     AddressOption,
     ClientOption,
@@ -216,40 +216,9 @@ def _levels(armed: list[dict[str, Any]]) -> Table:
     return table
 
 
-@query_app.command("remove", help=_REMOVE_HELP)
-def remove(
-    query_id: Annotated[str, typer.Argument(metavar="ID", help="As `query list` shows it.")],
-    config: ConfigOption = None,
-    address: AddressOption = None,
-    keys: KeysOption = None,
-    client: ClientOption = OWN_CLIENT,
-) -> None:
-    ask_pipeline({"op": "query.remove", "id": query_id}, config, address, keys, client)
-    out.print(f"No longer watching for {query_id}.", markup=False, highlight=False)
-
-
-@query_app.command("pause", help=_PAUSE_HELP)
-def pause(
-    query_id: Annotated[str, typer.Argument(metavar="ID", help="As `query list` shows it.")],
-    config: ConfigOption = None,
-    address: AddressOption = None,
-    keys: KeysOption = None,
-    client: ClientOption = OWN_CLIENT,
-) -> None:
-    ask_pipeline({"op": "query.pause", "id": query_id}, config, address, keys, client)
-    out.print(f"{query_id} is paused.", markup=False, highlight=False)
-
-
-@query_app.command("resume", help=_RESUME_HELP)
-def resume(
-    query_id: Annotated[str, typer.Argument(metavar="ID", help="As `query list` shows it.")],
-    config: ConfigOption = None,
-    address: AddressOption = None,
-    keys: KeysOption = None,
-    client: ClientOption = OWN_CLIENT,
-) -> None:
-    ask_pipeline({"op": "query.resume", "id": query_id}, config, address, keys, client)
-    out.print(f"Watching for {query_id} again.", markup=False, highlight=False)
+add_change(query_app, "query", "remove", "No longer watching for {}.", _REMOVE_HELP)
+add_change(query_app, "query", "pause", "{} is paused.", _PAUSE_HELP)
+add_change(query_app, "query", "resume", "Watching for {} again.", _RESUME_HELP)
 
 
 def _content(taught: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bindstream.cli.app import app, errors, out
-from bindstream.cli.asking import ask_pipeline
+from bindstream.cli.asking import add_change, ask_pipeline
 from bindstream.cli.bus_options import (
     AddressOption,
     ClientOption,
@@ -177,40 +177,9 @@ def list_rules(
         errors.print(f"! {doubt}", style="yellow", markup=False, highlight=False)
 
 
-@rule_app.command("remove", help=_REMOVE_HELP)
-def remove(
-    rule_id: Annotated[str, typer.Argument(metavar="ID", help="As `rule list` shows it.")],
-    config: ConfigOption = None,
-    address: AddressOption = None,
-    keys: KeysOption = None,
-    client: ClientOption = OWN_CLIENT,
-) -> None:
-    ask_pipeline({"op": "rule.remove", "id": rule_id}, config, address, keys, client)
-    out.print(f"No longer watching for {rule_id}.", markup=False, highlight=False)
-
-
-@rule_app.command("pause", help=_PAUSE_HELP)
-def pause(
-    rule_id: Annotated[str, typer.Argument(metavar="ID", help="As `rule list` shows it.")],
-    config: ConfigOption = None,
-    address: AddressOption = None,
-    keys: KeysOption = None,
-    client: ClientOption = OWN_CLIENT,
-) -> None:
-    ask_pipeline({"op": "rule.pause", "id": rule_id}, config, address, keys, client)
-    out.print(f"{rule_id} is paused.", markup=False, highlight=False)
-
-
-@rule_app.command("resume", help=_RESUME_HELP)
-def resume(
-    rule_id: Annotated[str, typer.Argument(metavar="ID", help="As `rule list` shows it.")],
-    config: ConfigOption = None,
-    address: AddressOption = None,
-    keys: KeysOption = None,
-    client: ClientOption = OWN_CLIENT,
-) -> None:
-    ask_pipeline({"op": "rule.resume", "id": rule_id}, config, address, keys, client)
-    out.print(f"Watching for {rule_id} again.", markup=False, highlight=False)
+add_change(rule_app, "rule", "remove", "No longer watching for {}.", _REMOVE_HELP)
+add_change(rule_app, "rule", "pause", "{} is paused.", _PAUSE_HELP)
+add_change(rule_app, "rule", "resume", "Watching for {} again.", _RESUME_HELP)
 
 
 def made_of(rule: dict[str, Any]) -> str:

@@ -13,11 +13,12 @@ import dataclasses
 import math
 from collections.abc import Iterable, Sequence
 
+from bindstream.budget.events import SILENCE_NS
 from bindstream.combine.drawn import DrawnLevel, Intervals
 from bindstream.combine.lacking import lacking
 from bindstream.combine.past import Past
 from bindstream.combine.recalled import evidence_of, recalled
-from bindstream.combine.signs import SILENCE_NS, STEP_NS, Sign, Signs, Sum, sign_of
+from bindstream.combine.signs import STEP_NS, Sign, Signs, Sum, sign_of
 from bindstream.config.rule import CombinedRule
 from bindstream.records import Alert, Embedding, ModalityName, Score
 from bindstream.rules import Level, Open, Rule

@@ -15,10 +15,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bindstream.budget.events import Times
+from bindstream.budget.events import SILENCE_NS, Times
 from bindstream.combine.background import FusedBackground
 from bindstream.combine.past import Past
-from bindstream.combine.signs import SILENCE_NS, STEP_NS, Sign, Signs, Sum, sign_of
+from bindstream.combine.signs import STEP_NS, Sign, Signs, Sum, sign_of
 from bindstream.config.rule import CombinedRule
 from bindstream.records import Score
 

@@ -7,15 +7,14 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from bindstream.budget.events import SILENCE_NS
 from bindstream.combine.odds import any_of, evidence, reaches
-from bindstream.config.query import SILENCE_S
 from bindstream.config.rule import CombinedRule
 from bindstream.records import Part, Score
 from bindstream.rules import Level
 
 STEP_NS = 1_000_000_000
 """Evidence is summed once a second, which is what windows are apart by default."""
-SILENCE_NS = round(SILENCE_S * 1e9)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,16 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from bindstream.config.section import Section
-from bindstream.config.written import Budget, Name, Names, Phrases, Sensors, as_tuple, id_from
+from bindstream.config.written import (
+    Budget,
+    Name,
+    Names,
+    Phrases,
+    Sensors,
+    as_tuple,
+    check_lengths,
+    id_from,
+)
 from bindstream.negation import meant
 from bindstream.records import ModalityName
 from bindstream.terms.term import Term, term, terms
@@ -261,13 +270,7 @@ class QueryConfig(Section):
                 "needed ({needed}) of the last {of} windows can never reach the level",
                 {"needed": self.needed, "of": self.of},
             )
-        if 0 < self.max_length_s < self.min_length_s:
-            raise PydanticCustomError(
-                "lengths",
-                "max_length_s ({most}) must not be below min_length_s ({least}): nothing would be "
-                "announced",
-                {"most": self.max_length_s, "least": self.min_length_s},
-            )
+        check_lengths(self.min_length_s, self.max_length_s)
         return self
 
     @model_validator(mode="after")

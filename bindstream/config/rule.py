@@ -8,7 +8,7 @@ from pydantic import BaseModel, Discriminator, Field, Tag, TypeAdapter, model_va
 from pydantic_core import PydanticCustomError
 
 from bindstream.config.section import Section
-from bindstream.config.written import Budget, Name, Names, Phrase
+from bindstream.config.written import Budget, Name, Names, Phrase, check_lengths
 
 Members = Annotated[Names, Field(max_length=8)]
 """Ids of queries."""
@@ -96,13 +96,7 @@ class CombinedRule(_Rule):
                 "{key} of a single query is that query: name two, or write any",
                 {"key": given[0]},
             )
-        if 0 < self.max_length_s < self.min_length_s:
-            raise PydanticCustomError(
-                "lengths",
-                "max_length_s ({most}) must not be below min_length_s ({least}): nothing would be "
-                "announced",
-                {"most": self.max_length_s, "least": self.min_length_s},
-            )
+        check_lengths(self.min_length_s, self.max_length_s)
         return self
 
 

@@ -75,3 +75,18 @@ def id_from(text: str) -> str:
     """
     slug = re.sub(r"[^a-z0-9]+", "-", text.lower())[:LONGEST_NAME].strip("-")
     return slug or "query-" + hashlib.sha256(text.encode()).hexdigest()[:6]
+
+
+def check_lengths(least_s: float, most_s: float) -> None:
+    """Refuse events that end (0: never) before they are long enough to be announced.
+
+    Raises:
+        PydanticCustomError: they do.
+    """
+    if 0 < most_s < least_s:
+        raise PydanticCustomError(
+            "lengths",
+            "max_length_s ({most}) must not be below min_length_s ({least}): nothing would be "
+            "announced",
+            {"most": most_s, "least": least_s},
+        )
