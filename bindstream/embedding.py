@@ -177,6 +177,7 @@ class Embedder:
             readings=window.readings,
             stages={**window.stages, **stages},
             same_as=window.same_as,
+            offset_ns=window.offset_ns,
         )
 
 

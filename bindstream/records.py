@@ -2,15 +2,26 @@
 
 All are frozen. Times are UTC nanoseconds of *capture* (see `bindstream.clock`) unless the name
 says otherwise; `receive_ns` is when the host got the data and is never mixed with capture times.
-`stages` maps a stage's name to the UTC nanosecond at which the stage was done with the item.
+`stages` maps a stage's name to the nanosecond, on the run's clock, at which the stage was done with
+the item.
+
+`clock` names the clock that stamped a record: that of the host its sensor hangs on. `offset_ns` is
+what has to be added to its times to be on the run's clock (0 on the run's own host; measured by
+`bindstream.exchange` elsewhere); `on_run_clock` does that, and whoever compares streams compares
+what came out of it. `uncertainty_ns` is how far the times may lie from the truth on the run's
+clock: delays of the sensor that cannot be told, and on another host the doubt of the offset, added
+up, since either may be all one-sided. How far the run's own clock may lie from UTC is the same for
+every stream and is not in it: that is `Clock.uncertainty_ns`, to be added where true time of day is
+asked for.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +55,7 @@ class Sample:
     clock: str = "host"
     times_ns: NDArray[np.int64] | None = None
     gap: str = ""
+    offset_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +86,7 @@ class Window:
     readings: Readings = field(default_factory=dict)
     stages: Stages = field(default_factory=dict)
     same_as: int | None = None
+    offset_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +111,28 @@ class Embedding:
     readings: Readings = field(default_factory=dict)
     stages: Stages = field(default_factory=dict)
     same_as: int | None = None
+    offset_ns: int = 0
+
+
+_Stamped = TypeVar("_Stamped", Sample, Embedding)
+
+
+def on_run_clock(record: _Stamped) -> _Stamped:
+    """The record with its times on the run's clock; the very same one where they are already."""
+    by_ns = record.offset_ns
+    if not by_ns:
+        return record
+    start_ns, end_ns = record.start_ns + by_ns, record.end_ns + by_ns
+    if isinstance(record, Embedding):
+        return dataclasses.replace(record, start_ns=start_ns, end_ns=end_ns, offset_ns=0)
+    return dataclasses.replace(
+        record,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        receive_ns=record.receive_ns + by_ns,
+        times_ns=None if record.times_ns is None else record.times_ns + by_ns,
+        offset_ns=0,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,8 +165,9 @@ class Windower:
             coverage=cut.coverage,
             uncertainty_ns=self._last.uncertainty_ns,
             clock=self._last.clock,
+            offset_ns=self._last.offset_ns,
             gaps=cut.gaps,
             times_ns=cut.times_ns,
             void=void,
-            stages={"received": self._last.receive_ns},
+            stages={"received": self._last.receive_ns + self._last.offset_ns},
         )

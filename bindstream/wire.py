@@ -22,6 +22,7 @@ VERSION = 1
 HEADER_MOST = 64 * 1024
 """Bytes a header or an alert may have."""
 DIM_MOST = 16384
+_INT64 = range(-(2**63), 2**63)
 _DTYPES: dict[str, np.dtype[Any]] = {"f4": np.dtype("<f4"), "f2": np.dtype("<f2")}
 
 
@@ -43,6 +44,7 @@ class Header(msgspec.Struct, frozen=True):
     readings: dict[str, float] = {}
     stages: dict[str, int] = {}
     same_as: int | None = None
+    offset_ns: int = 0
 
 
 _header_decoder = msgspec.msgpack.Decoder(Header)
@@ -70,6 +72,7 @@ def encode_embedding(e: Embedding) -> list[bytes]:
         readings=dict(e.readings),
         stages=dict(e.stages),
         same_as=e.same_as,
+        offset_ns=e.offset_ns,
     )
     topic = embedding_topic(e.modality, e.stream).encode()
     return [topic, msgspec.msgpack.encode(header), e.vector.astype("<f4").tobytes()]
@@ -85,6 +88,9 @@ def decode_embedding(frames: Sequence[bytes]) -> Embedding:
         raise BusError(f"an embedding has 3 frames, not {len(frames)}.")
     header = _decode(_header_decoder, frames[1])
     _check_version(header.v)
+    for time_ns in (header.start_ns, header.end_ns):
+        if time_ns not in _INT64 or time_ns + header.offset_ns not in _INT64:
+            raise BusError(f"{time_ns} ns, {header.offset_ns} ns off, is beyond all time.")
     dtype = _DTYPES.get(header.dtype)
     if dtype is None:
         raise BusError(f"dtype {header.dtype!r} is none of {', '.join(_DTYPES)}.")
@@ -108,6 +114,7 @@ def decode_embedding(frames: Sequence[bytes]) -> Embedding:
         readings=header.readings,
         stages=header.stages,
         same_as=header.same_as,
+        offset_ns=header.offset_ns,
     )
 
 

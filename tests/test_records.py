@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bindstream.modalities import MODALITIES
-from bindstream.records import Alert, Embedding, ModalityName, Sample, Score, Window
+from bindstream.records import Alert, Embedding, ModalityName, Sample, Score, Window, on_run_clock
 
 AUDIO: ModalityName = "audio"
 RECORDS: list[Any] = [
@@ -55,3 +55,19 @@ def test_every_time_of_a_record_is_named_in_nanoseconds() -> None:
 
 def test_the_names_of_modalities_are_those_of_the_table() -> None:
     assert set(ModalityName.__args__) == set(MODALITIES)  # type: ignore[attr-defined]
+
+
+def test_times_of_another_host_are_laid_on_the_runs_clock_once() -> None:
+    times_ns = np.array([10, 20], np.int64)
+    sample = Sample("wrist", "imu", np.zeros((2, 6)), 10, 20, 25, times_ns=times_ns, offset_ns=-7)
+    laid = on_run_clock(sample)
+    assert (laid.start_ns, laid.end_ns, laid.receive_ns, laid.offset_ns) == (3, 13, 18, 0)
+    assert laid.times_ns is not None
+    assert laid.times_ns.tolist() == [3, 13]
+    assert times_ns.tolist() == [10, 20]
+    assert on_run_clock(laid) is laid
+    vector = np.eye(1, 4, dtype=np.float32)[0]
+    window = Embedding("mic", AUDIO, 1, 10, 20, vector, "m1", stages={"closed": 30}, offset_ns=5)
+    laid_window = on_run_clock(window)
+    assert (laid_window.start_ns, laid_window.end_ns, laid_window.offset_ns) == (15, 25, 0)
+    assert laid_window.stages == {"closed": 30}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -214,6 +215,14 @@ def test_a_frozen_camera_shows_as_a_gap() -> None:
     gone = next(w for w in windows if w.start_ns == T0 + 3 * S)
     assert gone.void
     assert gone.gaps == ((T0 + 3 * S, T0 + 4_900_000_000),)
+
+
+def test_windows_of_another_host_say_how_far_its_clock_is_off_the_runs() -> None:
+    samples = [dataclasses.replace(frame(i / 10, 7), offset_ns=-3 * S) for i in range(60)]
+    windows = run(Windower("door", "vision"), samples)
+    assert {w.offset_ns for w in windows} == {-3 * S}
+    # Stages are compared across hosts, and so always on the run's clock.
+    assert all(w.end_ns - 3 * S - S <= w.stages["received"] <= w.end_ns for w in windows)
 
 
 def test_a_hop_that_makes_no_sense_is_refused_naming_the_stream() -> None:

@@ -54,6 +54,7 @@ embeddings = st.builds(
     readings=readings,
     stages=stages,
     same_as=st.none() | st.integers(0, 2**40),
+    offset_ns=st.integers(-(2**40), 2**40),
 )
 alerts = st.builds(
     Alert,
@@ -122,6 +123,10 @@ def test_a_message_of_before_vectors_were_reused_is_read() -> None:
     assert "same_as" not in msgspec.msgpack.decode(headed(same_as=None)[1])
 
 
+def test_a_message_of_before_hosts_were_compared_is_on_the_runs_clock() -> None:
+    assert decode_embedding(headed(offset_ns=None)).offset_ns == 0
+
+
 def test_half_precision_vectors_are_read() -> None:
     frames = headed(dtype="f2")
     frames[2] = EMBEDDING.vector.astype("<f2").tobytes()
@@ -161,6 +166,8 @@ def test_keys_of_a_later_version_are_ignored() -> None:
         ({"dtype": "f8"}, "f8"),
         ({"readings": {"max_c": "hot"}}, "readings"),
         ({"start_ns": 1e300}, "start_ns"),
+        ({"start_ns": 2**63}, "beyond all time"),
+        ({"end_ns": 2**62, "offset_ns": 2**62}, "beyond all time"),
     ],
 )
 def test_a_header_that_is_wrong_is_refused_and_says_what_is_wrong(
