@@ -12,7 +12,7 @@ from bindstream.config import HistoryConfig
 from bindstream.history.health import WriterHealth
 from bindstream.history.writer import writer_for
 from bindstream.keys import client_keys
-from bindstream.records import Embedding
+from bindstream.records import Embedding, on_run_clock
 from nodes.wiring import Wiring
 
 WORK_MOST_S = 120.0
@@ -88,7 +88,7 @@ class HistoryNode:
             try:
                 if isinstance(record, Embedding):
                     self._heard_s = time.monotonic()
-                    self._writer.push(record)
+                    self._writer.push(on_run_clock(record))
                 self._work_began_s = time.monotonic()
                 self._writer.due(self._clock.now_ns())
             except Exception as error:  # one bad record must not end the history; health says it

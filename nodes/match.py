@@ -22,7 +22,7 @@ from bindstream.keys import client_keys
 from bindstream.latency import Latency
 from bindstream.matcher import Query, Vectors
 from bindstream.recalling import recall
-from bindstream.records import Alert, Embedding, ModalityName, Score
+from bindstream.records import Alert, Embedding, ModalityName, Score, on_run_clock
 from bindstream.sinks import Sink, open_sink
 from bindstream.state import open_memory
 from bindstream.watch import TOGETHER, Watch
@@ -253,7 +253,7 @@ class MatchNode:
         taken = []
         for embedding in came:
             stages = {**embedding.stages, "delivered": delivered_ns}
-            taken.append(dataclasses.replace(embedding, stages=stages))
+            taken.append(dataclasses.replace(on_run_clock(embedding), stages=stages))
             name = embedding.stream
             self._embeddings[name] = self._embeddings.get(name, 0) + 1
             self._latency.push(stages)

@@ -22,7 +22,7 @@ from bindstream.evidence.reading import make_room, read_evidence
 from bindstream.evidence.ring import Kept, Ring
 from bindstream.evidence.saving import Told, folder_of, save, tell_anew
 from bindstream.modalities import MODALITIES
-from bindstream.records import Alert, Sample
+from bindstream.records import Alert, Sample, on_run_clock
 
 LONGEST_S = 30.0
 """So much of an event is kept, seconds, beside what is before and after it."""
@@ -95,9 +95,11 @@ class Keeper:
         self._looked_ns = 0
 
     def push(self, sample: Sample) -> None:
-        """Readings, as they came from the source; pictures take 5 to 10 ms of one core."""
+        """Readings, as they came from the source; pictures take 5 to 10 ms of one core.
+
+        They are held on the run's clock, as alerts are, whichever host this is."""
         try:
-            self._ring.push(sample)
+            self._ring.push(on_run_clock(sample))
         except (ValueError, TypeError, OSError) as error:  # readings that are none, no memory
             self._say(trouble=f"readings cannot be kept: {error}")
 

@@ -74,6 +74,22 @@ def test_an_alert_is_saved_once_after_s_have_passed_and_again_after_its_end(
     assert 0 < health.bytes <= MEMORY_BYTES
 
 
+def test_a_stream_on_another_host_finds_its_readings_by_the_alerts_times(tmp_path: Path) -> None:
+    ahead_ns = round(3.7 * S)  # what this host's clock is ahead of the run's
+    kept = keeper(tmp_path)
+    one = alert("audio", 10, 12, "ended")
+    for i in range(4 * 20):
+        heard = sample("audio", i / 4 + ahead_ns / S)
+        kept.push(dataclasses.replace(heard, offset_ns=-ahead_ns))
+        if i == 4 * 13:
+            kept.take(one, at(13) + ahead_ns)
+        kept.due(at(i / 4 + 0.25) + ahead_ns)
+    found = evidence(tmp_path, one)
+    assert found.told.note == ""
+    assert found.told.kept_start_ns == pytest.approx(at(7), abs=S)
+    assert found.told.kept_end_ns == pytest.approx(at(15), abs=S)
+
+
 def test_of_a_long_event_the_beginning_is_kept_and_its_end_is_told(tmp_path: Path) -> None:
     kept = keeper(tmp_path)
     play(kept, "audio", 0, 13)
