@@ -62,5 +62,9 @@ class StateError(BindstreamError):
     """A file of what a watch remembers that cannot be opened, written or read."""
 
 
+class RecordingError(BindstreamError):
+    """A recording that cannot be written, opened or read."""
+
+
 class MissingPackageError(BindstreamError):
     """A package or system library that an optional part needs is not installed."""
