@@ -18,6 +18,7 @@ from bindstream.clock import Clock
 from bindstream.config import Config, StreamConfig
 from bindstream.devices import list_devices
 from bindstream.errors import BindstreamError
+from bindstream.kernel_clock import read_kernel_clock
 from bindstream.models.precision import Precision
 from bindstream.records import ModalityName
 from bindstream.sources import SourceContext
@@ -25,6 +26,8 @@ from bindstream.sources.registry import open_source
 
 OLDEST_PYTHON = (3, 10)
 SHARED_MEMORY = Path("/dev/shm")
+CLOCK_ERROR_NS = 100_000_000
+"""Clocks that are kept are right to a few ms; off by more, streams of two hosts part visibly."""
 
 State = Literal["ok", "warning", "failed"]
 
@@ -70,6 +73,7 @@ def examine(config: Config | None, ray: Callable[[], str] | None = None) -> Iter
             there is no Ray.
     """
     yield _python()
+    yield _clock()
     kinds = {_kind_of(s.source) for s in config.streams} if config else set()
     if config is not None and config.history is not None:
         kinds.add("history")
@@ -103,6 +107,25 @@ def _python() -> Finding:
     if sys.version_info < OLDEST_PYTHON:
         return Finding("Python", "failed", found, "Install Python 3.10 or newer.")
     return Finding("Python", "ok", found)
+
+
+def _clock() -> Finding:
+    """How wrong times of day may be."""
+    found = read_kernel_clock()
+    if found.error_ns is not None:
+        off_by = f"{found.error_ns / 1e6:,.2f} ms"
+        if found.error_ns <= CLOCK_ERROR_NS:
+            return Finding("clock", "ok", f"kept on UTC, off by {off_by} or less")
+        fix = (
+            "Is its time server reachable? Ask `chronyc tracking` or `timedatectl timesync-status`."
+        )
+        return Finding("clock", "warning", f"kept on UTC, but may be off by {off_by}", fix)
+    return Finding(
+        "clock",
+        "warning",
+        "nothing keeps this host's clock on UTC: times of day may be off by any amount",
+        "Install chrony or run: timedatectl set-ntp true. In a container the host has to do it.",
+    )
 
 
 def _packages(extra: str, kinds: set[str]) -> Finding:

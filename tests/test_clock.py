@@ -7,7 +7,9 @@ import time
 
 import pytest
 
+from bindstream import clock as clock_module
 from bindstream.clock import Clock
+from bindstream.kernel_clock import KernelClock
 
 
 def test_now_is_utc_to_a_millisecond() -> None:
@@ -49,3 +51,35 @@ def test_a_process_of_another_host_reads_its_own() -> None:
     here = elsewhere.here()
     assert here.id == Clock.read().id != elsewhere.id
     assert abs(here.now_ns() - time.time_ns()) < 1_000_000
+
+
+def test_what_the_kernel_says_of_its_error_counts_beside_the_reading(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(clock_module, "read_kernel_clock", lambda: KernelClock(True, 3_000_000))
+    read = Clock.read()
+    assert read.uncertainty_ns is not None
+    assert 3_000_000 < read.uncertainty_ns < 13_000_000
+    monkeypatch.setattr(clock_module, "read_kernel_clock", lambda: KernelClock(False, None))
+    assert Clock.read().uncertainty_ns is None
+
+
+@pytest.mark.parametrize(
+    ("by_s", "said"), [(3600, "set forward by 3600.0 s"), (-12.5, "back by 12.5")]
+)
+def test_a_wall_clock_that_was_set_is_said(
+    monkeypatch: pytest.MonkeyPatch, by_s: float, said: str
+) -> None:
+    clock = Clock.read()
+    assert clock.trouble() == ""
+    true = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: true() + round(by_s * 1e9))
+    assert said in clock.trouble()
+    assert Clock.read().trouble() == ""
+
+
+def test_a_host_that_slept_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock.read()
+    true = time.clock_gettime_ns
+    monkeypatch.setattr(time, "clock_gettime_ns", lambda which: true(which) + 90 * 10**9)
+    assert "slept for 90.0 s" in clock.trouble()

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import itertools
 import socket
 from pathlib import Path
 
+import pytest
+
+from bindstream import doctor
 from bindstream.config import Config
 from bindstream.doctor import Finding, examine
+from bindstream.kernel_clock import KernelClock
 
 
 def config_of(model: Path | str, **bus: str) -> Config:
@@ -43,6 +48,23 @@ def test_a_port_in_use_fails_and_a_free_one_does_not() -> None:
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
         assert findings(config_of("none", address=address))[f"port {address}"].state == "failed"
     assert findings(config_of("none", address=address))[f"port {address}"].state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("kept", "state", "said"),
+    [
+        (KernelClock(True, 350_000), "ok", "0.35 ms"),
+        (KernelClock(True, 2_500_000_000), "warning", "2,500.00 ms"),
+        (KernelClock(False, None), "warning", "nothing keeps"),
+    ],
+)
+def test_how_wrong_the_hosts_clock_may_be_is_said(
+    monkeypatch: pytest.MonkeyPatch, kept: KernelClock, state: str, said: str
+) -> None:
+    monkeypatch.setattr(doctor, "read_kernel_clock", lambda: kept)
+    (found,) = (each for each in itertools.islice(examine(None), 3) if each.name == "clock")
+    assert (found.state, said in found.found) == (state, True)
+    assert bool(found.fix) == (state != "ok")
 
 
 def test_ray_that_cannot_start_is_a_finding_not_a_crash() -> None:

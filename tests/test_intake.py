@@ -170,6 +170,35 @@ def test_pictures_that_cannot_be_read_are_noted(pictures: Path, tmp_path: Path) 
     assert intake.health().notes == {"undecodable": 1}
 
 
+def test_a_wall_clock_set_under_a_running_stream_moves_no_window(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    true, set_by_s = time.time_ns, 0
+    monkeypatch.setattr(time, "time_ns", lambda: true() + set_by_s * S)
+    monkeypatch.setattr(time, "time", lambda: (true() + set_by_s * S) / S)
+    with MjpegServer(fps=20) as camera:
+        source = {"kind": "camera", "url": camera.url}
+        config = StreamConfig.model_validate(
+            {"name": "door", "source": source, "window_s": 0.4, "hop_s": 0.2}
+        )
+        intake = Intake(config, CLOCK, CLOCK.now_ns())
+        intake.start()
+        until_s = time.monotonic() + 20
+        windows: list[Window] = []
+        for set_by_s in (0, 3600, -7200):  # noqa: B007 - read by the clock above
+            enough = len(windows) + 3
+            while len(windows) < enough:
+                assert time.monotonic() < until_s, intake.health()
+                windows += intake.poll(0.05)
+        intake.stop()
+    starts_ns = np.array([w.start_ns for w in windows])
+    steps = np.diff(starts_ns) // (S // 5)
+    assert (steps >= 1).all()
+    assert (starts_ns < CLOCK.now_ns()).all()
+    assert starts_ns[-1] - starts_ns[0] < 20 * S
+    assert intake.health().refused == {}
+
+
 def test_a_live_streams_windows_close_by_the_clock_and_silence_is_added_up() -> None:
     with MjpegServer(fps=20) as camera:
         config = StreamConfig.model_validate(
