@@ -1,39 +1,48 @@
 """Accounts: for each stream, captured = embedded + reused + dropped(reason) + pending. Exactly.
 
 A ledger is a small memory-mapped file with one writer, the stream's own process, so that what was
-counted survives `kill -9` and anyone on the host can read it while it runs.
+counted survives `kill -9` and anyone on the host can read it while it runs. Every step is one word
+written last: a writer that dies in the middle of one leaves either all of it or nothing.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import mmap
 import os
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from io import FileIO
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from bindstream.errors import BindstreamError
 
 Published = Literal["embedded", "reused"]
 """embedded: a vector was computed. reused: that of an earlier window stands for it."""
-DropReason = Literal["void", "overload", "failed", "killed"]
-DROP_REASONS: tuple[DropReason, ...] = ("void", "overload", "failed", "killed")
+DropReason = Literal["void", "overload", "failed", "killed", "ended"]
+DROP_REASONS: tuple[DropReason, ...] = ("void", "overload", "failed", "killed", "ended")
 """void: too little was observed, or the readings cannot be used. overload: newer windows came
 first. failed: its features or embedding could not be computed, or its worker died. killed: the
-stream's own process died with the window in hand."""
+stream's own process died with the window in hand. ended: the run ended before its turn came."""
 
 IN_FLIGHT_MOST = 64
 """Windows of one stream that may be pending at a time."""
 
-_CAPTURED, _EMBEDDED, _REUSED, _NEXT_SEQ, _UNHEARD_NS, _END_NS = range(6)
-_DROPPED = 6
 _OUTCOMES = ("embedded", "reused", *DROP_REASONS)
-_WORD_OF = (_EMBEDDED, _REUSED, *range(_DROPPED, _DROPPED + len(DROP_REASONS)))
-_SLOTS = _DROPPED + len(DROP_REASONS)
+_CAPTURED, _UNHEARD_NS = range(2)
+_SETTLED = 2
+"""The first of the counts of the outcomes."""
+_NEXT_SEQ = _SETTLED + len(_OUTCOMES)
+_END_NS = _NEXT_SEQ + 2
+"""Two words each: one holds with an even number of captured windows, the other with an odd one, so
+that raising that number makes both of them new."""
+_SLOTS = _END_NS + 2
 _WORDS = _SLOTS + IN_FLIGHT_MOST
+HELD_EVERY_S = 0.02
+"""How often whoever waits for a ledger tries again."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,26 @@ class Accounts:
     @property
     def pending(self) -> int:
         return self.captured - self.embedded - self.reused - sum(self.dropped.values())
+
+    def plain(self) -> dict[str, Any]:
+        """As it is shown and sent, with what is pending."""
+        return {**asdict(self), "pending": self.pending}
+
+    def __add__(self, more: Accounts) -> Accounts:
+        """Of one stream whose ledger was lost: what the lost one said, and the one after it."""
+        return Accounts(
+            captured=self.captured + more.captured,
+            embedded=self.embedded + more.embedded,
+            reused=self.reused + more.reused,
+            dropped={r: self.dropped.get(r, 0) + more.dropped.get(r, 0) for r in DROP_REASONS},
+            unheard_s=self.unheard_s + more.unheard_s,
+        )
+
+    def written_off(self, reason: DropReason) -> Accounts:
+        """With everything that is pending dropped, since nobody can say any more what became of
+        it."""
+        dropped = {**self.dropped, reason: self.dropped.get(reason, 0) + self.pending}
+        return replace(self, dropped=dropped)
 
 
 class Ledger:
@@ -87,10 +116,11 @@ class Ledger:
                 break
         else:
             raise OverflowError(f"more than {IN_FLIGHT_MOST} windows are pending")
-        # In this order: a writer that dies in between cuts the window again, and loses none unsaid.
-        self._words[_CAPTURED] += 1
-        self._words[_NEXT_SEQ] = seq + 1
-        self._words[_END_NS] = end_ns
+        captured = self._words[_CAPTURED] + 1
+        self._words[_NEXT_SEQ + captured % 2] = seq + 1
+        self._words[_END_NS + captured % 2] = end_ns
+        # A writer that dies before this has captured nothing, and cuts the window again.
+        self._words[_CAPTURED] = captured
 
     def settle(self, seq: int, outcome: Published | DropReason) -> None:
         """Say what became of a pending window; a window that is not pending is left alone."""
@@ -101,34 +131,35 @@ class Ledger:
             return
         # A writer that dies here leaves a slot that says which count it was about to raise.
         self._words[slot] = -1 - _OUTCOMES.index(outcome)
-        self._words[_WORD_OF[_OUTCOMES.index(outcome)]] += 1
+        self._words[_SETTLED + _OUTCOMES.index(outcome)] += 1
         self._words[slot] = 0
 
-    def recover(self, published: Mapping[int, Published]) -> int:
-        """Settle what a dead writer left pending; returns how many windows were lost.
+    def recover(self, published: Mapping[int, Published], lost: DropReason = "killed") -> int:
+        """Settle what a writer left pending; returns how many windows were lost.
 
         Args:
             published: what is known to have become of windows of this stream all the same.
+            lost: what is said of the others.
         """
         self._finish_last_step()
-        lost = 0
+        gone = 0
         for seq in self.pending():
-            self.settle(seq, published.get(seq, "killed"))
-            lost += seq not in published
-        return lost
+            self.settle(seq, published.get(seq, lost))
+            gone += seq not in published
+        return gone
 
     def _finish_last_step(self) -> None:
         """A writer dies in the middle of one `capture` or one `settle` at most."""
+        for slot in range(_SLOTS, _WORDS):
+            if self._words[slot] > self.next_seq:  # taken in hand but not captured yet
+                self._words[slot] = 0
         held = [slot for slot in range(_SLOTS, _WORDS) if self._words[slot]]
-        settling = [slot for slot in held if self._words[slot] < 0]
-        uncounted = self.read().pending - len(held)  # 0, or -1: one slot is not to be counted
-        for slot in settling:
-            if uncounted == 0:
-                self._words[_WORD_OF[-1 - self._words[slot]]] += 1
-            self._words[slot] = 0
-        if not settling and uncounted < 0:  # taken in hand but not captured yet
-            newest = max(held, key=lambda slot: self._words[slot])
-            self._words[newest] = 0
+        uncounted = self.read().pending == len(held)
+        for slot in held:
+            if self._words[slot] < 0:
+                if uncounted:
+                    self._words[_SETTLED - 1 - self._words[slot]] += 1
+                self._words[slot] = 0
 
     def pending(self) -> tuple[int, ...]:
         """Numbers of the pending windows, oldest first."""
@@ -139,20 +170,22 @@ class Ledger:
 
     @property
     def next_seq(self) -> int:
-        return self._words[_NEXT_SEQ]
+        """The number of the next window: no earlier process of this stream has given it out."""
+        return self._words[_NEXT_SEQ + self._words[_CAPTURED] % 2]
 
     @property
     def end_ns(self) -> int:
         """End of the last window captured, UTC ns (0 before any)."""
-        return self._words[_END_NS]
+        return self._words[_END_NS + self._words[_CAPTURED] % 2]
 
     def read(self) -> Accounts:
         words = self._counts()
+        embedded, reused, *dropped = words[_SETTLED:_NEXT_SEQ]
         return Accounts(
             captured=words[_CAPTURED],
-            embedded=words[_EMBEDDED],
-            reused=words[_REUSED],
-            dropped={r: words[_DROPPED + i] for i, r in enumerate(DROP_REASONS)},
+            embedded=embedded,
+            reused=reused,
+            dropped=dict(zip(DROP_REASONS, dropped, strict=True)),
             unheard_s=words[_UNHEARD_NS] / 1e9,
         )
 
@@ -164,6 +197,40 @@ class Ledger:
         return counts
 
 
+def hold(path: Path, within_s: float) -> FileIO | None:
+    """Be the ledger's only writer until this file is closed, or this process ends.
+
+    Waits up to `within_s` for another process to die; None if it did not.
+
+    Raises:
+        BindstreamError: the disk has no room for it.
+    """
+    until_s = time.monotonic() + within_s
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file = path.open("a+b", buffering=0)
+    except OSError as error:
+        raise _no_room(path, error) from None
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() >= until_s:
+                file.close()
+                return None
+            time.sleep(HELD_EVERY_S)
+        else:
+            return file
+
+
+def _no_room(path: Path, error: OSError) -> BindstreamError:
+    return BindstreamError(
+        f"there is no room for the accounts ({error.strerror}).",
+        where=str(path),
+        fix="Free some disk space, or set TMPDIR to a folder on another disk.",
+    )
+
+
 def _lengthen(file: FileIO, size: int, path: Path) -> None:
     """Make the file `size` bytes long by writing: a hole would kill its writer on a full disk."""
     try:
@@ -171,8 +238,4 @@ def _lengthen(file: FileIO, size: int, path: Path) -> None:
         if missing > 0 and file.write(bytes(missing)) < missing:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
-        raise BindstreamError(
-            f"there is no room for the accounts ({error.strerror}).",
-            where=str(path),
-            fix="Free some disk space, or set TMPDIR to a folder on another disk.",
-        ) from None
+        raise _no_room(path, error) from None
