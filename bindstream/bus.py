@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
@@ -25,8 +25,13 @@ from bindstream.wire import HEADER_MOST, decode, encode_alert, encode_embedding
 
 MESSAGE_MOST = 4 * HEADER_MOST
 """Bytes a frame on the bus may have; longer ones end the connection they came by."""
+TOPIC_MOST = 1024
+"""Bytes a topic that is subscribed to may have. ZeroMQ keeps topics in a tree a level a byte and
+walks it by recursion: one of 200 kB overflows the stack of whoever forwards it."""
 BACKLOG = 1000
 """Messages held for a slow subscriber before it loses the newest (seen as a hole in `seq`)."""
+STREAMS_MOST = 10_000
+"""Streams that one subscriber follows: it remembers of each what came last."""
 
 
 def is_loopback(address: str) -> bool:
@@ -103,7 +108,11 @@ def connect(socket: zmq.Socket[bytes], address: str) -> None:
 
 
 class Broker:
-    """Takes messages in at `inbound` and hands them out at `address`, in a thread of its own."""
+    """Takes messages in at `inbound` and hands them out at `address`, in a thread of its own.
+
+    Publishers send it everything, asked for or not: what subscribers ask for goes no further than
+    here, and nothing that they send reaches anyone.
+    """
 
     def __init__(self, address: str, inbound: str, keys_folder: Path | None = None) -> None:
         keys = server_keys(keys_folder) if keys_folder else None
@@ -111,12 +120,13 @@ class Broker:
         refuse_open_door(inbound, keys)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._authenticator = serve_curve(self._context, keys) if keys else None
-        front, back = self._context.socket(zmq.XSUB), self._context.socket(zmq.XPUB)
+        front, back = self._context.socket(zmq.SUB), self._context.socket(zmq.PUB)
+        front.subscribe("")
         try:
             for socket in (front, back):
                 make_server(socket, keys)
                 socket.linger = 0
-                socket.maxmsgsize = MESSAGE_MOST
+            front.maxmsgsize, back.maxmsgsize = MESSAGE_MOST, TOPIC_MOST
             front.rcvhwm = back.sndhwm = BACKLOG
             self.inbound = bind(front, inbound)
             self.address = bind(back, address)
@@ -172,8 +182,12 @@ class Subscriber:
     Args:
         address: the bus's `address`.
         topics: prefixes to subscribe to; "" is everything, "emb.audio." all sounds' vectors,
-            "alert." all alerts.
+            "alert." all alerts; at most `TOPIC_MOST` bytes each.
         keys: for a bus with keys.
+        streams: if given, vectors of other streams are refused.
+
+    Raises:
+        BusError: the address is none, or a topic is too long.
 
     `missed` counts, per stream, windows that never arrived although later ones did (dropped before
     the bus or lost on the way); `refused` counts messages that could not be read, `refusal` says
@@ -181,8 +195,13 @@ class Subscriber:
     """
 
     def __init__(
-        self, address: str, topics: Iterable[str] = ("",), keys: ClientKeys | None = None
+        self,
+        address: str,
+        topics: Iterable[str] = ("",),
+        keys: ClientKeys | None = None,
+        streams: Collection[str] | None = None,
     ) -> None:
+        self._streams = streams
         self.missed: Counter[str] = Counter()
         self.refused = 0
         self.refusal = ""
@@ -192,6 +211,9 @@ class Subscriber:
         self._socket.setsockopt(zmq.RCVHWM, BACKLOG)
         self._socket.setsockopt(zmq.MAXMSGSIZE, MESSAGE_MOST)
         for topic in topics:
+            if len(topic.encode()) >= TOPIC_MOST:
+                self._socket.close()
+                raise BusError(f"a topic of {len(topic)} letters is too long.", where=topic[:40])
             self._socket.subscribe(topic)
         connect(self._socket, address)
 
@@ -201,6 +223,8 @@ class Subscriber:
         while self._socket.poll(max(0, round((until_s - time.monotonic()) * 1000))):
             try:
                 record = decode(self._socket.recv_multipart())
+                if isinstance(record, Embedding):
+                    self._check_stream(record.stream)
             except BusError as error:
                 self.refused += 1
                 self.refusal = str(error)
@@ -211,6 +235,12 @@ class Subscriber:
                 self._count(record)
             return record
         return None
+
+    def _check_stream(self, name: str) -> None:
+        if self._streams is not None and name not in self._streams:
+            raise BusError(f"there is no stream {name!r} in this run.")
+        if name not in self._last and len(self._last) >= STREAMS_MOST:
+            raise BusError(f"more than {STREAMS_MOST} streams: {name!r} is one too many.")
 
     def _count(self, record: Embedding) -> None:
         name, seq, start_ns = record.stream, record.seq, record.start_ns

@@ -27,6 +27,9 @@ from bindstream.keys import ClientKeys, server_keys
 Request = dict[str, Any]
 Answer = dict[str, Any]
 
+QUEUED_MOST = 8
+"""Requests of one client that wait for their turn; whoever sends more has to wait for answers."""
+
 _IS_IT_UP = "Is `bindstream run` up, with this control address and these keys?"
 
 
@@ -49,6 +52,7 @@ class ControlServer:
             make_server(socket, keys)
             socket.linger = 0
             socket.setsockopt(zmq.MAXMSGSIZE, MESSAGE_MOST)
+            socket.rcvhwm = QUEUED_MOST
             self.address = bind(socket, address)
         except BaseException:
             socket.close()
@@ -72,14 +76,13 @@ class ControlServer:
         try:
             request = msgspec.msgpack.decode(data, type=Request)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            return msgspec.msgpack.encode({"error": f"this request cannot be read: {error}."})
+            return _refusal(f"this request cannot be read: {error}.")
         try:
             return msgspec.msgpack.encode(self._handle(request))
         except BindstreamError as error:
-            return msgspec.msgpack.encode({"error": str(error)})
+            return _refusal(str(error))
         except Exception as error:  # one request that fails must not end the service
-            what = f"{type(error).__name__}: {error}"
-            return msgspec.msgpack.encode({"error": f"this request failed: {what}."})
+            return _refusal(f"this request failed: {type(error).__name__}: {error}.")
 
     def _end(self) -> None:
         if self._authenticator is not None:
@@ -89,6 +92,11 @@ class ControlServer:
     def close(self) -> None:
         self._end()
         self._thread.join(timeout=2)
+
+
+def _refusal(what: str) -> bytes:
+    """An answer that says why there is none; names of files need not be text."""
+    return msgspec.msgpack.encode({"error": what.encode("utf-8", "backslashreplace").decode()})
 
 
 def ask(

@@ -8,7 +8,7 @@ addition: a reader ignores keys it does not know; `v` rises only when old reader
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -22,6 +22,8 @@ VERSION = 1
 HEADER_MOST = 64 * 1024
 """Bytes a header or an alert may have."""
 DIM_MOST = 16384
+NAME_MOST = 256
+"""Characters the name of a stream or the fingerprint of a model may have."""
 _INT64 = range(-(2**63), 2**63)
 _DTYPES: dict[str, np.dtype[Any]] = {"f4": np.dtype("<f4"), "f2": np.dtype("<f2")}
 
@@ -30,12 +32,12 @@ class Header(msgspec.Struct, frozen=True):
     """Header of an embedding; times in UTC ns, see `bindstream.records.Embedding`."""
 
     v: int
-    stream: str
+    stream: Annotated[str, msgspec.Meta(max_length=NAME_MOST)]
     modality: ModalityName
     seq: int
     start_ns: int
     end_ns: int
-    model: str
+    model: Annotated[str, msgspec.Meta(max_length=NAME_MOST)]
     dim: int
     dtype: str
     coverage: float = 1.0
@@ -88,6 +90,11 @@ def decode_embedding(frames: Sequence[bytes]) -> Embedding:
         raise BusError(f"an embedding has 3 frames, not {len(frames)}.")
     header = _decode(_header_decoder, frames[1])
     _check_version(header.v)
+    for number in (header.seq, header.same_as or 0, header.uncertainty_ns, *header.stages.values()):
+        if number not in _INT64:
+            raise BusError(f"{number} is no number of 64 bits.")
+    if not 0 <= header.coverage <= 1.001:  # NaN fails too; shares are rounded
+        raise BusError(f"coverage {header.coverage!r} is no share.")
     for time_ns in (header.start_ns, header.end_ns):
         if time_ns not in _INT64 or time_ns + header.offset_ns not in _INT64:
             raise BusError(f"{time_ns} ns, {header.offset_ns} ns off, is beyond all time.")
@@ -134,9 +141,14 @@ def decode_alert(frames: Sequence[bytes]) -> Alert:
     message = _decode(_map_decoder, frames[1])
     _check_version(message.get("v"))
     try:
-        return msgspec.convert(message, Alert)
+        alert = msgspec.convert(message, Alert)
     except msgspec.ValidationError as error:
         raise BusError(f"this is not an alert of ours: {error}.") from None
+    parts = (time_ns for part in alert.parts for time_ns in (part.start_ns, part.end_ns))
+    for time_ns in (alert.start_ns, alert.end_ns, alert.peak_ns, *alert.stages.values(), *parts):
+        if time_ns not in _INT64:
+            raise BusError(f"{time_ns} ns is beyond all time.")
+    return alert
 
 
 def decode(frames: Sequence[bytes]) -> Embedding | Alert:

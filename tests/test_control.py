@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
@@ -29,6 +30,8 @@ def handle(request: Request) -> Answer:
             raise ConfigError("there is no stream 'attic'.", fix="Choose door.")
         case "fail":
             return {"share": 1 / int(request["zero"])}
+        case "path":
+            raise ConfigError("there is no " + os.fsdecode(b"caf\xe9.wav"))
         case "object":
             return {"value": object()}
         case op:
@@ -63,6 +66,7 @@ def test_a_refusal_comes_back_as_an_error_with_the_way_out(server: ControlServer
         ({"op": "fail"}, "zero"),
         ({"op": "fail", "zero": "none"}, "ValueError"),
         ({"op": "object"}, "object"),
+        ({"op": "path"}, "caf"),
         ({}, "None"),
     ],
 )

@@ -166,6 +166,13 @@ def test_keys_of_a_later_version_are_ignored() -> None:
         ({"dtype": "f8"}, "f8"),
         ({"readings": {"max_c": "hot"}}, "readings"),
         ({"start_ns": 1e300}, "start_ns"),
+        ({"end_ns": 2**64 - 1}, "18446744073709551615"),
+        ({"seq": 2**63}, "9223372036854775808"),
+        ({"stages": {"cut": 2**63}}, "64 bits"),
+        ({"coverage": float("nan")}, "nan"),
+        ({"coverage": 7.0}, "7.0"),
+        ({"stream": "x" * 300}, "256"),
+        ({"model": "x" * 300}, "256"),
         ({"start_ns": 2**63}, "beyond all time"),
         ({"end_ns": 2**62, "offset_ns": 2**62}, "beyond all time"),
     ],
@@ -206,6 +213,8 @@ def test_an_alert_of_another_version_or_with_a_part_missing_is_refused() -> None
     del message["peak_z"]
     with pytest.raises(BusError, match="peak_z"):
         decode_alert([topic, msgspec.msgpack.encode(message)])
+    with pytest.raises(BusError, match="beyond all time"):
+        decode_alert([topic, msgspec.msgpack.encode({**message, "peak_z": 1, "end_ns": 2**63})])
     with pytest.raises(BusError, match="state"):
         decode_alert([topic, msgspec.msgpack.encode({**message, "peak_z": 1, "state": "maybe"})])
 
