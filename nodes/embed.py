@@ -84,6 +84,7 @@ class EmbedNode:
         self._wake = threading.Event()
         self._futures: dict[tuple[str, int], Future[Outcome]] = {}
         self._done: dict[str, deque[tuple[int, Published]]] = {}
+        self._barred: dict[str, int] = {}
         self._windows = self._batches = 0
         self._tower_cpu_s = 0.0
         self._beat_s = time.monotonic()
@@ -112,23 +113,29 @@ class EmbedNode:
         if computing := self._futures.get((window.stream, same_as)):
             await asyncio.wrap_future(computing)
         embedding = self._embedder.reuse(window)
-        if embedding is None:
-            return "unknown"
-        self._publish(embedding, "reused")
-        return "reused"
+        return "unknown" if embedding is None else self._publish(embedding, "reused")
 
     def _arrive(self, window: Window) -> None:
         self._arrivals.append(window)
         self._wake.set()
 
-    async def published(self, stream: str) -> dict[int, Published]:
+    async def published(
+        self, stream: str, before: int = 0, wait_s: float = COMING_S
+    ) -> dict[int, Published]:
         """What became of the last windows of this stream that were published, by their numbers.
 
-        Waits a little for those that are on their way: they are published all the same.
+        Waits a little for those that are on their way.
+
+        Args:
+            before: windows with lower numbers are not published any more after this answer, from
+                which their stream's accounts are closed.
+            wait_s: how long to wait at most.
         """
         if coming := [f for (name, _), f in tuple(self._futures.items()) if name == stream]:
-            await asyncio.wait([asyncio.wrap_future(f) for f in coming], timeout=COMING_S)
-        return dict(tuple(self._done.get(stream, ())))
+            await asyncio.wait([asyncio.wrap_future(f) for f in coming], timeout=wait_s)
+        with self._publishing:
+            self._barred[stream] = before
+            return dict(self._done.get(stream, ()))
 
     async def health(self) -> EmbedHealth:
         return EmbedHealth(
@@ -216,14 +223,24 @@ class EmbedNode:
         self._batches += 1
         self._tower_cpu_s += time.process_time() - begun_s
         for window, embedding in zip(batch, embeddings, strict=True):
+            outcome: Outcome = "failed"
             if embedding is not None:
-                self._publish(embedding, "embedded")
+                outcome = self._publish(embedding, "embedded")
                 self._windows += 1
-            outcome: Outcome = "failed" if embedding is None else "embedded"
-            self._futures.pop((window.stream, window.seq)).set_result(outcome)
+            # Two of one number: its stream lost its accounts, and counts from the beginning again.
+            if (asked := self._futures.pop((window.stream, window.seq), None)) is not None:
+                asked.set_result(outcome)
 
-    def _publish(self, embedding: Embedding, how: Published) -> None:
+    def _publish(self, embedding: Embedding, how: Published) -> Outcome:
+        """What is to be counted: `how`, or that it could not be published any more."""
+        stream = embedding.stream
         with self._publishing:  # vectors are computed in one thread and reused in another
-            self._publisher.publish(stamped(embedding, "published", self._clock.now_ns()))
-            done = self._done.setdefault(embedding.stream, deque(maxlen=REMEMBERED))
-            done.append((embedding.seq, how))
+            if embedding.seq < self._barred.get(stream, 0):
+                return "failed"
+            try:
+                self._publisher.publish(stamped(embedding, "published", self._clock.now_ns()))
+            except Exception as error:  # it must not stop the tower thread, and is counted
+                self._error = f"{type(error).__name__}: {error}"
+                return "failed"
+            self._done.setdefault(stream, deque(maxlen=REMEMBERED)).append((embedding.seq, how))
+        return how

@@ -35,7 +35,9 @@ def broker() -> Iterator[Broker]:
 @pytest.fixture
 def node(broker: Broker, tiny_model: Path, tmp_path: Path) -> EmbedNode:
     config = ModelConfig(name=str(tiny_model), device="cpu", threads=1)
-    wiring = Wiring(Clock.read(), tmp_path, broker.inbound, broker.address, None)
+    wiring = Wiring(
+        Clock.read(), tmp_path, broker.inbound, broker.address, None, frozenset({"door"})
+    )
     return EmbedNode(config, wiring, ["audio"])
 
 
@@ -173,3 +175,31 @@ def test_three_streams_that_close_together_are_one_batch(node: EmbedNode) -> Non
     assert (health.windows, health.batches) == (9, 3)
     assert set(health.tower_s) == set(names)
     assert all(seconds > 0 for seconds in health.tower_s.values())
+
+
+def test_what_a_stream_has_closed_its_accounts_of_is_published_no_more(
+    node: EmbedNode, broker: Broker
+) -> None:
+    node._batcher = Batcher(8, 10**18)  # a batch that is not complete waits for ever
+    assert asked(node, window(0, "mic")) == ["embedded"]
+    assert asked(node, window(0, "mic"), window(0, "hall")) == ["embedded", "embedded"]
+
+    async def closing() -> list[str]:
+        """The microphone's process died; its next one asks, and goes on with the number 2."""
+        late = asyncio.ensure_future(node.embed(window(1, "mic")))
+        await asyncio.sleep(0.1)
+        known = await node.published("mic", before=2, wait_s=0.1)
+        assert 1 not in known
+        others = await asyncio.gather(*map(node.embed, [window(1, "hall"), window(2, "mic")]))
+        return [await late, *others]
+
+    assert asyncio.run(closing()) == ["failed", "embedded", "embedded"]
+    assert {1, 2} & set(asyncio.run(node.published("mic"))) == {2}
+
+
+def test_a_vector_that_cannot_be_sent_is_counted_as_failed_and_stops_nothing(
+    node: EmbedNode,
+) -> None:
+    node._publisher.close()
+    assert asked(node, window(0), window(1)) == ["failed", "failed"]
+    assert "Error" in asyncio.run(node.health()).error
