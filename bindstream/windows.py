@@ -83,6 +83,11 @@ class Windower:
         """Number the next window will get."""
         return self._seq
 
+    @property
+    def passed_ns(self) -> int:
+        """No window to come ends here or before, unless the clock jumps back; -1 at first."""
+        return -1 if self._next_ns is None else self._next_ns + self._window_ns - 1
+
     def push(self, sample: Sample) -> list[Window]:
         """Take a sample in; returns the windows that closed, oldest first."""
         closed: list[Window] = []
