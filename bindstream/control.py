@@ -30,6 +30,9 @@ Answer = dict[str, Any]
 QUEUED_MOST = 8
 """Requests of one client that wait for their turn; whoever sends more has to wait for answers."""
 
+SAID_MOST = 3000
+"""Characters of a refusal: what was asked for may be in it, as long as it was."""
+
 _IS_IT_UP = "Is `bindstream run` up, with this control address and these keys?"
 
 
@@ -96,6 +99,8 @@ class ControlServer:
 
 def _refusal(what: str) -> bytes:
     """An answer that says why there is none; names of files need not be text."""
+    if len(what) > SAID_MOST:
+        what = f"{what[: SAID_MOST // 2]} … {what[-SAID_MOST // 2 :]}"
     return msgspec.msgpack.encode({"error": what.encode("utf-8", "backslashreplace").decode()})
 
 

@@ -47,7 +47,7 @@ class HistoryNode:
     def __init__(self, wiring: Wiring, config: HistoryConfig, run_ns: int) -> None:
         self._clock = wiring.clock.here()
         keys = client_keys(wiring.keys) if wiring.keys else None
-        self._subscriber = Subscriber(wiring.address, ["emb."], keys)
+        self._subscriber = Subscriber(wiring.address, ["emb."], keys, wiring.streams)
         self._writer = writer_for(config, run_ns)
         self._stopping = threading.Event()
         self._closed = threading.Event()

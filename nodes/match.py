@@ -84,8 +84,9 @@ class MatchNode:
         self._publisher = Publisher(wiring.inbound, wiring.keys)
         self._sinks: list[Sink] = [open_sink(sink, self._publisher) for sink in sinks]
         keys = client_keys(wiring.keys) if wiring.keys else None
-        self._subscriber = Subscriber(wiring.address, ["emb."], keys)
+        self._subscriber = Subscriber(wiring.address, ["emb."], keys, wiring.streams)
         self._watch: Watch | None = None
+        self._model, self._foreign = "", 0
         self._memory = open_memory(state)
         self._evidence = evidence
         self._explainer: Explainer | None = None
@@ -127,7 +128,7 @@ class MatchNode:
             for query in queries:
                 watch.put(query)
             # Not before it is whole: one that failed half-way is asked to begin again.
-            self._watch = watch
+            self._watch, self._model = watch, model
             self._explainer = Explainer(watch, background, phrases, self._evidence)
             self._announce(self._memory.begin(watch))
             self._beat_s = time.monotonic()  # its loop had to wait for this
@@ -191,7 +192,7 @@ class MatchNode:
                 embeddings=dict(self._embeddings),
                 alerts=self._alerts,
                 missed=dict(self._subscriber.missed),
-                refused=self._subscriber.refused + (watch.refused if watch else 0),
+                refused=self._subscriber.refused + self._foreign + (watch.refused if watch else 0),
                 warming=watch.warming()[:SHOWN_MOST] if watch else [],
                 armed=_armed(watch) if watch else [],
                 rules=[Armed(r, "", at.on, at.promise) for r, at in watch.rules.levels()]
@@ -240,7 +241,9 @@ class MatchNode:
         came: list[Embedding] = []
         record = self._subscriber.receive(0.2)
         while record is not None:
-            if isinstance(record, Embedding):
+            if isinstance(record, Embedding) and record.model != (self._model or record.model):
+                self._foreign += 1  # of another run, or forged; no query could be held against it
+            elif isinstance(record, Embedding):
                 came.append(record)
             record = self._subscriber.receive(0) if len(came) < TOGETHER else None
         return came

@@ -108,7 +108,8 @@ class Supervisor:
         clock = Clock.read()
         inbound = reachable(self._broker.inbound)
         address = reachable(self._broker.address)
-        wiring = Wiring(clock, self._folder, inbound, address, bus.keys)
+        names = frozenset(stream.name for stream in self.config.streams)
+        wiring = Wiring(clock, self._folder, inbound, address, bus.keys, names)
         if self.config.history is not None:  # which is to listen before anything is published
             kept = actor(HistoryNode, here()).remote(wiring, self.config.history, clock.now_ns())
             self._history = self._watched("history", kept)
