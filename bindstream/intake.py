@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bindstream.accounts import Accounts, DropReason, Ledger
+from bindstream.accounts import Accounts, DropReason, Ledger, Published
 from bindstream.change import Change
 from bindstream.clock import Clock
 from bindstream.config import StreamConfig
@@ -20,6 +20,7 @@ from bindstream.features import features_for
 from bindstream.features.depth import DepthGeometry
 from bindstream.frozen import FrozenCheck
 from bindstream.gate import Gate, Look
+from bindstream.lineup import Lane, Mark
 from bindstream.modalities import MODALITIES
 from bindstream.records import Readings, Window
 from bindstream.sources import Source, SourceContext
@@ -64,6 +65,8 @@ class Intake:
         start_ns: the run's nominal beginning, UTC ns; a recording's time starts there.
         ledger: path of the stream's ledger, or None to keep it in memory.
         keeper: is given every reading, as evidence of alerts.
+        lined_up: every stream of the run is a recording, and its windows are judged in one order;
+            `mark` has to be called again and again.
     """
 
     def __init__(
@@ -73,8 +76,10 @@ class Intake:
         start_ns: int,
         ledger: Path | None = None,
         keeper: Keeper | None = None,
+        lined_up: bool = False,
     ) -> None:
         self.config = config
+        self._lane = Lane(config.name) if lined_up else None
         self.clock = clock
         self._keeper = keeper
         self.ledger = Ledger(ledger)
@@ -129,8 +134,8 @@ class Intake:
     def start(self) -> None:
         self._reader.start()
 
-    def poll(self, timeout_s: float) -> list[Window]:
-        """Up to four closed windows, oldest first: model inputs, or raw and marked `same_as`.
+    def poll(self, timeout_s: float, most: int = 4) -> list[Window]:
+        """Up to `most` closed windows, oldest first: model inputs, or raw and marked `same_as`.
 
         Waits up to `timeout_s` for readings if none is at hand. Each window is counted as captured;
         void ones are settled here and do not come out. What becomes of the others has to be said by
@@ -142,7 +147,7 @@ class Intake:
         if not self._closed:
             self._cut(timeout_s)
         ready: list[Window] = []
-        for _ in range(min(4, len(self._closed))):
+        for _ in range(min(most, len(self._closed))):
             try:
                 window = self._ready(self._closed.popleft())
             except Exception as error:
@@ -157,16 +162,22 @@ class Intake:
         samples = self._reader.take(timeout_s)
         unheard_ns = self._windower.unheard_ns
         for sample in samples:
-            self._closed += self._windower.push(sample)
+            self._close(self._windower.push(sample), sample.offset_ns)
             if self._keeper is not None:
                 self._keeper.push(sample)
         if self._reader.ended:
             if not self._flushed:
                 self._flushed = True
-                self._closed += self._windower.flush()
+                self._close(self._windower.flush(), 0)
         elif not self.recorded and self._reader.health().silent_s > IDLE_S:
-            self._closed += self._windower.due(self.clock.now_ns())
+            self._close(self._windower.due(self.clock.now_ns()), 0)
         self.ledger.add_unheard(self._windower.unheard_ns - unheard_ns)
+
+    def _close(self, windows: list[Window], offset_ns: int) -> None:
+        self._closed += windows
+        if self._lane is not None:
+            passed_ns = self._windower.passed_ns
+            self._lane.cut(windows, passed_ns + offset_ns if passed_ns >= 0 else -1)
 
     def _ready(self, window: Window) -> Window | None:
         stages = {**window.stages, "closed": self.clock.now_ns()}
@@ -200,7 +211,7 @@ class Intake:
         window = self._features.push(window)
         if window.void:
             self._void = window.void
-            self.ledger.settle(window.seq, "void")
+            self._settle(window.seq, "void", window.void)
             return None
         if self._gate is not None and look is not None:
             self._gate.refer(look)
@@ -214,7 +225,7 @@ class Intake:
         should be: it is still pending then, and has to be embedded.
         """
         if outcome != "unknown":
-            self.ledger.settle(window.seq, outcome)
+            self._settle(window.seq, outcome)
             if self._gate is not None and outcome not in ("embedded", "reused"):
                 self._gate.forget(window.seq)
             return None
@@ -231,8 +242,39 @@ class Intake:
         try:
             return step(window)
         except Exception:
-            self.ledger.settle(window.seq, "failed")  # or it would be pending for ever
+            self._settle(window.seq, "failed")  # or it would be pending for ever
             raise
+
+    def close(self, published: Mapping[int, Published]) -> None:
+        """The stream has ended: nothing of it is pending after this.
+
+        Args:
+            published: what is known to have become of windows that nobody answered for.
+        """
+        self.ledger.recover(published, "ended")
+        while self._closed:  # cut, but never looked at
+            window = self._closed.popleft()
+            self.ledger.capture(window.seq, window.end_ns)
+            self.ledger.settle(window.seq, "ended")
+        if self._lane is not None:
+            self._lane.close(published)
+            self._end(self._lane)
+
+    def _settle(self, seq: int, outcome: Published | DropReason, void: str = "") -> None:
+        self.ledger.settle(seq, outcome)
+        if self._lane is not None:
+            self._lane.settle(seq, outcome, void)
+
+    def mark(self) -> Mark:
+        """How far the stream is on the line of all (see `bindstream.lineup`)."""
+        assert self._lane is not None
+        if self.ended:
+            self._end(self._lane)
+        return self._lane.mark()
+
+    def _end(self, lane: Lane) -> None:
+        over_ns = getattr(self._source, "over_ns", 0) if self.ended else 0
+        lane.end(over_ns, failed=self._reader.health().state == "failed")
 
     @property
     def ended(self) -> bool:

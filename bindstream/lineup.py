@@ -21,7 +21,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -136,6 +136,15 @@ class Lane:
         """What became of a window; one that is not open is left alone."""
         if (place := self._open.pop(seq, None)) is not None:
             self._settled.append(replace(place, outcome=outcome, void=void))
+
+    def close(self, published: Mapping[int, Published]) -> None:
+        """Whatever is open stays so no longer.
+
+        Args:
+            published: what is known to have become of windows by their numbers.
+        """
+        for seq in tuple(self._open):
+            self.settle(seq, published.get(seq, "ended"))
 
     def end(self, at_ns: int, *, failed: bool = False) -> None:
         """The recording is over, at `at_ns` or with its last window: nothing more is cut."""
