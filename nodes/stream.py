@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -12,9 +13,10 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 
-from bindstream.accounts import Published
+from bindstream.accounts import Published, hold
 from bindstream.config import EvidenceConfig, StreamConfig
 from bindstream.embedding import Outcome
+from bindstream.errors import BindstreamError
 from bindstream.evidence import EvidenceHealth, Keeper
 from bindstream.flight import Flight
 from bindstream.gate import bare
@@ -25,6 +27,10 @@ from nodes.wiring import Wiring
 
 RECOVERY_S = 5.0
 """How long a restarted stream waits to hear what became of the windows it had in hand."""
+LAST_WORD_S = 0.4
+"""How long an embedding actor may take to say at the end what it published."""
+TAKEOVER_S = 40.0
+"""How long a restarted stream waits for the process that it replaces to be gone."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +72,19 @@ class StreamNode:
     ) -> None:
         self._embedders = [ray.get_actor(name) for name in embedders]
         clock = wiring.clock.here()
+        # Before anything is read of it: there may be a process that still writes it.
+        self._held = hold(wiring.ledger(config.name), TAKEOVER_S)
+        if self._held is None:
+            raise BindstreamError(
+                f"an earlier process of stream {config.name!r} still runs, which has its accounts."
+            )
         keeper = Keeper(config, evidence) if evidence is not None else None
         self._evidence = EvidenceEar(wiring, clock, keeper) if keeper is not None else None
         self._intake = Intake(config, clock, start_ns, wiring.ledger(config.name), keeper)
         self._flight: Flight | None = None
         self._refs: dict[Any, Window] = {}
         self._draining = threading.Event()
+        self._landed_by_s = math.inf
         self._ended = threading.Event()
         self._beat_s = time.monotonic()
         self._error = ""
@@ -91,10 +104,15 @@ class StreamNode:
         )
 
     def drain(self, timeout_s: float) -> StreamHealth:
-        """Stop the sensor, wait for what is in flight, and report."""
+        """Stop the sensor, wait for what is in flight, and report.
+
+        Takes up to `timeout_s`, and as long again as the embedding actors need for a last word on
+        what has not come back by then.
+        """
+        self._landed_by_s = time.monotonic() + timeout_s
         self._draining.set()
         self._intake.stop()
-        self._ended.wait(timeout_s)
+        self._ended.wait(timeout_s + 2 * LAST_WORD_S)
         return self.health()
 
     def settle_evidence(self, timeout_s: float) -> StreamHealth:
@@ -113,30 +131,37 @@ class StreamNode:
             except Exception as error:  # one bad turn must not end the stream; health says it
                 self._error = f"{type(error).__name__}: {error}"
                 time.sleep(1)
+        unanswered = self._intake.ledger.pending()
+        self._intake.close(self._published(LAST_WORD_S) if unanswered else {})
         if self._evidence is not None:
             self._evidence.end()
         self._ended.set()
 
     def _recover(self) -> None:
         """Settle what a killed process of this stream left pending."""
-        pending = self._intake.ledger.pending()
-        if not pending and not self._intake.ledger.read().pending:
-            return
+        self._intake.ledger.recover(self._published(RECOVERY_S))
+
+    def _published(self, wait_s: float) -> dict[int, Published]:
+        """What became of the last windows; those that were sent so far are published no more."""
+        name, before = self._intake.config.name, self._intake.ledger.next_seq
+        refs: list[Any] = [e.published.remote(name, before, wait_s / 2) for e in self._embedders]
         published: dict[int, Published] = {}
-        for embedder in self._embedders:
-            self._beat_s = time.monotonic()  # many that are gone take long, and are no standstill
+        until_s = time.monotonic() + wait_s
+        for ref in refs:
             try:
-                ref: Any = embedder.published.remote(self._intake.config.name)
-                published.update(ray.get(ref, timeout=RECOVERY_S))
+                published.update(ray.get(ref, timeout=max(until_s - time.monotonic(), 0)))
             except (RayError, GetTimeoutError):
                 continue  # it died too: its windows are lost
-        self._intake.ledger.recover(published)
+        self._beat_s = time.monotonic()
+        return published
 
     def _turn(self) -> None:
         self._beat_s = time.monotonic()
         if self._draining.is_set():
             self._land(timeout_s=0.1)
             self._abandon_waiting()
+            if time.monotonic() > self._landed_by_s:
+                self._refs.clear()
             return
         flight = self._flight
         if flight is not None and flight.full:
@@ -163,7 +188,14 @@ class StreamNode:
         if window.same_as is not None:
             turn, sent = window.same_as, bare(window)
         embedder = self._embedders[turn % len(self._embedders)]
-        self._refs[embedder.embed.remote(sent)] = window
+        try:
+            ref: Any = embedder.embed.remote(sent)
+        except Exception:  # no room for it: or it would be in flight for ever
+            self._intake.settle(window, "failed")
+            if self._flight is not None:
+                self._flight.land(window.seq)
+            raise
+        self._refs[ref] = window
 
     def _land(self, timeout_s: float) -> None:
         """Settle the windows whose embedding has come back; what is unknown is sent as it is."""
@@ -183,13 +215,13 @@ class StreamNode:
 
     def _abandon_waiting(self) -> None:
         while self._flight is not None and (window := self._flight.launch()) is not None:
-            self._intake.settle(window, "overload")
+            self._intake.settle(window, "ended")
             self._flight.land(window.seq)
 
 
 def _outcome(ref: Any, window: Window) -> Outcome:
     try:
         outcome: Outcome = ray.get(ref)
-    except RayError:  # the actor died: the readings are still here if only a vector was asked for
+    except Exception:  # the actor died: the readings are still here if only a vector was asked for
         return "failed" if window.same_as is None else "unknown"
     return outcome

@@ -380,6 +380,18 @@ def test_a_window_whose_stand_in_is_unknown_is_embedded_and_nothing_is_lost() ->
     assert intake.ledger.read().pending == 1
 
 
+def test_a_stream_that_has_ended_has_nothing_pending_and_nothing_uncounted() -> None:
+    intake = gated()
+    for i in range(3):
+        fed(intake, wall(WARM_UP + i))
+    intake._closed += [wall(WARM_UP + 3), wall(WARM_UP + 4)]
+    before = intake.ledger.read()
+    intake.close({intake.ledger.pending()[0]: "reused"})
+    said = intake.ledger.read()
+    assert (said.captured, said.pending) == (before.captured + 2, 0)
+    assert (said.reused, said.dropped["ended"]) == (before.reused + 1, 4)
+
+
 @pytest.mark.parametrize("outcome", ["failed", "overload"])
 def test_a_reference_that_came_to_nothing_is_referred_to_by_nobody(outcome: Any) -> None:
     intake = gated()
