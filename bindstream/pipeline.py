@@ -16,11 +16,14 @@ from bindstream.evidence import EvidenceHealth, Keeper
 from bindstream.explaining import Explainer
 from bindstream.history.writer import Writer, writer_for
 from bindstream.intake import Intake, IntakeHealth
+from bindstream.lineup import Lineup, Over, Stood, Tick
 from bindstream.models import load_model
 from bindstream.models.keeping import TextKeeping
 from bindstream.queries import check_heard, doubts, encode_query, examples_for, taught_of
 from bindstream.recalling import recall
-from bindstream.records import Alert, Embedding, Window
+from bindstream.records import Alert, Embedding, Window, on_run_clock
+from bindstream.replay.transcript import Transcript
+from bindstream.sources.registry import is_recorded
 from bindstream.state import Memory, Notebook, open_state
 from bindstream.state.standing import Standing, Start, usable
 from bindstream.watch import Watch
@@ -34,14 +37,19 @@ class Pipeline:
     ...         print(record.text, record.stream)
 
     Streams of recordings end by themselves; live ones go on until the loop is left. Windows are
-    embedded one by one, in the order in which they closed. A stream that fails ends, or is tried
-    again, without stopping the others: `warnings` says so.
+    embedded one by one. Live ones come in the order in which they closed; where every stream is a
+    recording all comes in the order of `bindstream.lineup`, the same each time. A stream that fails
+    ends, or is tried again, without stopping the others: `warnings` says so.
+
+    Args:
+        transcript: is given windows and alerts of recordings in their order.
 
     Raises:
         BindstreamError: the configuration or the model cannot be used.
     """
 
-    def __init__(self, config: Config | str | Path) -> None:
+    def __init__(self, config: Config | str | Path, transcript: Transcript | None = None) -> None:
+        self._transcript = transcript
         self.config = config if isinstance(config, Config) else load_config(Path(config))
         self.clock = Clock.read()
         start = self._start()
@@ -81,6 +89,8 @@ class Pipeline:
         self._intakes: list[Intake] = []
         self._keepers: dict[str, Keeper] = {}
         self._history: Writer | None = None
+        self._lineup: Lineup | None = None
+        self._recorded = all(is_recorded(s.source, s.modality) for s in self.config.streams)
 
     def _start(self) -> Start:
         """The queries and rules to watch for, and what is to be said of them."""
@@ -125,33 +135,25 @@ class Pipeline:
         start_ns = (self.clock.now_ns() // 10**9 + 1) * 10**9
         if (kept := self.config.evidence) is not None:
             self._keepers = {s.name: Keeper(s, kept) for s in self.config.streams}
+        self._lineup = Lineup(s.name for s in self.config.streams) if self._recorded else None
         self._intakes = [
-            Intake(s, self.clock, start_ns, keeper=self._keepers.get(s.name))
-            for s in self.config.streams
+            Intake(
+                stream,
+                self.clock,
+                start_ns,
+                keeper=self._keepers.get(stream.name),
+                lined_up=self._recorded,
+            )
+            for stream in self.config.streams
         ]
         for intake in self._intakes:
             intake.start()
         if self.config.history is not None:
             self._history = writer_for(self.config.history, self.clock.now_ns())
-        running = list(self._intakes)
         try:
             yield from self._announced(self._memory.begin(self._watch))
-            while running:
-                for intake in running:
-                    for window in intake.poll(0.05 / len(running)):
-                        yield from self._take(intake, window)
-                for intake in [each for each in running if each.ended]:
-                    running.remove(intake)
-                    failed = intake.health().reader.state == "failed"
-                    over = self._watch.rules.over(intake.config.name, failed=failed)
-                    yield from self._announced(over)
-                self._save_evidence()
-                self._keeping.due(time.monotonic())
-                self._memory.due(self._watch, self.clock.now_ns())
-                if self._history is not None:
-                    self._history.due(self.clock.now_ns())
-                if any(not intake.recorded for intake in running):
-                    yield from self._announced(self._watch.due(self.clock.now_ns()))
+            lineup = self._lineup
+            yield from self._as_they_come() if lineup is None else self._in_order(lineup)
             yield from self._announced(self._watch.flush())
         finally:
             for intake in self._intakes:
@@ -161,6 +163,60 @@ class Pipeline:
             if self._history is not None:
                 self._history.close(self.clock.now_ns())
             self._memory.close()
+
+    def _as_they_come(self) -> Iterator[Embedding | Alert]:
+        running = list(self._intakes)
+        while running:
+            for intake in running:
+                for window in intake.poll(0.05 / len(running)):
+                    for embedding in self._embedded(intake, window):
+                        yield from self._judged(embedding)
+            for intake in [each for each in running if each.ended]:
+                running.remove(intake)
+                failed = intake.health().reader.state == "failed"
+                over = self._watch.rules.over(intake.config.name, failed=failed)
+                yield from self._announced(over)
+            self._keep_up()
+            if any(not intake.recorded for intake in running):
+                yield from self._announced(self._watch.due(self.clock.now_ns()))
+
+    def _in_order(self, lineup: Lineup) -> Iterator[Embedding | Alert]:
+        """Recordings alone. Whoever is furthest behind goes on: nobody else could let anything go,
+        and what waits stays little."""
+        until_ns = dict.fromkeys(self._intakes, -1)
+        while until_ns:
+            behind = min(until_ns, key=lambda intake: until_ns[intake])
+            for window in behind.poll(0.05, most=1):
+                for embedding in self._embedded(behind, window):
+                    lineup.put(embedding)
+            mark = behind.mark()
+            lineup.mark(mark)
+            until_ns[behind] = mark.until_ns
+            if mark.over is not None:
+                del until_ns[behind]
+            for what in lineup.ready():
+                yield from self._passed(what)
+            self._keep_up()
+
+    def _passed(self, what: Stood | Over | Tick) -> Iterator[Embedding | Alert]:
+        """What the line lets go."""
+        if isinstance(what, Tick):
+            yield from self._announced(self._watch.due(what.now_ns))
+        elif isinstance(what, Over):
+            yield from self._announced(self._watch.rules.over(what.stream, failed=what.failed))
+        else:
+            if self._transcript is not None:
+                self._transcript.window(what)
+            if what.embedding is not None:
+                yield from self._judged(what.embedding)
+
+    def _keep_up(self) -> None:
+        """What is to be done now and then."""
+        self._save_evidence()
+        self._keeping.due(time.monotonic())
+        self._memory.due(self._watch, self.clock.now_ns())
+        if self._history is not None:
+            self._history.due(self.clock.now_ns())
 
     def _save_evidence(self) -> None:
         """What is due of it; a recording that is over gives no more to wait for."""
@@ -172,16 +228,20 @@ class Pipeline:
                 else:
                     keeper.due(now_ns)
 
-    def _take(self, intake: Intake, window: Window) -> Iterator[Embedding | Alert]:
+    def _embedded(self, intake: Intake, window: Window) -> Iterator[Embedding]:
         left: Window | None = window
         while left is not None:
             embedding, outcome = self._embedder.take(left)
             left = intake.settle(left, outcome)
             if embedding is not None:
-                if self._history is not None:
-                    self._history.push(embedding)
                 yield embedding
-                yield from self._announced(self._watch.push(embedding)[1])
+
+    def _judged(self, embedding: Embedding) -> Iterator[Embedding | Alert]:
+        embedding = on_run_clock(embedding)
+        if self._history is not None:
+            self._history.push(embedding)
+        yield embedding
+        yield from self._announced(self._watch.push(embedding)[1])
 
     def _announced(self, alerts: Iterable[Alert]) -> Iterator[Alert]:
         told = []
@@ -190,9 +250,16 @@ class Pipeline:
             told.append(self._explainer.explained(dataclasses.replace(alert, stages=stages)))
         self._memory.keep(self._watch, told)
         for alert in told:
+            if self._transcript is not None:
+                self._transcript.alert(alert)
             for keeper in self._keepers.values():
                 keeper.take(alert, self.clock.now_ns())
             yield alert
+
+    @property
+    def passed_ns(self) -> int:
+        """How far recordings were judged, UTC ns of capture; -1 at first, and of live streams."""
+        return -1 if self._lineup is None else self._lineup.passed_ns
 
     @property
     def warnings(self) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from bindstream.clock import Clock
 from bindstream.errors import ConfigError
 from bindstream.records import ModalityName
 from bindstream.sources import Source, SourceContext
@@ -56,3 +57,8 @@ def open_source(options: SourceOptions, context: SourceContext) -> Source:
         where=f"stream {context.stream!r}",
         fix="Register its kind in bindstream/sources/registry.py.",
     )
+
+
+def is_recorded(options: SourceOptions, modality: ModalityName) -> bool:
+    """Whether these options play a recording: known before anything is opened."""
+    return open_source(options, SourceContext("", modality, Clock.read(), 0)).recorded
