@@ -15,6 +15,7 @@ from bindstream.sources.depth import Depth, DepthOptions
 from bindstream.sources.imu import ImuOptions, imu_source
 from bindstream.sources.microphone import MicrophoneOptions, microphone_source
 from bindstream.sources.options import SourceOptions
+from bindstream.sources.recording import RecordingOptions, RecordingSource
 from bindstream.sources.scene import SceneOptions, SceneSource
 from bindstream.sources.thermal import Thermal, ThermalOptions
 
@@ -40,6 +41,7 @@ KINDS: dict[str, Kind] = {
     "microphone": Kind(MicrophoneOptions, microphone_source),
     "imu": Kind(ImuOptions, imu_source),
     "scene": Kind(SceneOptions, SceneSource),
+    "recording": Kind(RecordingOptions, RecordingSource),
 }
 
 

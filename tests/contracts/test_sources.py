@@ -36,6 +36,7 @@ ORIGINS: list[dict[str, Any]] = [
     {"url": f"tcp://{CLOSED}"},
     {"file": "/nowhere/recording"},
     {"folder": "/nowhere"},
+    {"path": "/nowhere"},
 ]
 """Where a source may be told to find its device; none of these is there."""
 
