@@ -7,6 +7,7 @@ from bindstream.config.evidence import EvidenceConfig
 from bindstream.config.history import HistoryConfig
 from bindstream.config.problem import Problem
 from bindstream.config.query import QueryConfig
+from bindstream.config.record import RecordConfig
 from bindstream.config.schema import (
     BusConfig,
     Config,
@@ -30,6 +31,7 @@ __all__ = [
     "Problem",
     "QueryConfig",
     "RayConfig",
+    "RecordConfig",
     "SinkConfig",
     "StreamConfig",
     "TerminalSinkConfig",

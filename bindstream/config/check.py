@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,9 +15,15 @@ from bindstream.config.evidence import EvidenceConfig
 from bindstream.config.history import history_problems
 from bindstream.config.known_keys import kinds_at, place_in, suggestion
 from bindstream.config.paths import missing_paths, resolve_paths, resolved
-from bindstream.config.places import place_problems, unusable_file, unusable_folder
+from bindstream.config.places import (
+    place_problems,
+    sink_problems,
+    unusable_file,
+    unusable_folder,
+)
 from bindstream.config.problem import Problem, Severity
 from bindstream.config.query import SILENCE_S, QueryConfig
+from bindstream.config.record import record_problems
 from bindstream.config.rules_check import rule_problems
 from bindstream.config.schema import (
     BusConfig,
@@ -28,7 +35,7 @@ from bindstream.config.schema import (
 )
 from bindstream.config.state import StateConfig
 from bindstream.config.sums import sum_problems
-from bindstream.config.yaml_text import YamlError, parse
+from bindstream.config.yaml_text import MOST_BYTES, YamlError, parse
 from bindstream.errors import ConfigError, DataError, ModelError
 from bindstream.modalities import MODALITIES, SENSORS
 from bindstream.models import model_directory
@@ -78,7 +85,8 @@ def json_schema() -> dict[str, Any]:
 
 def _examine(path: Path) -> tuple[Config | None, list[Problem]]:
     try:
-        data, lines = parse(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:  # no more of it than can be taken in
+            data, lines = parse(file.read(MOST_BYTES + 1).decode("utf-8"))
     except OSError as error:
         fix = "Check the path."
         return None, [Problem(str(path), 1, "", None, f"cannot be read: {error.strerror}", fix)]
@@ -122,8 +130,10 @@ class _Examination:
         given = self._data, self._path.parent
         for where, what, fix, severity in (
             *history_problems(*given),
+            *record_problems(*given),
             *place_problems(*given, "evidence", EvidenceConfig, unusable_folder),
             *place_problems(*given, "state", StateConfig, unusable_file),
+            *sink_problems(*given),
         ):
             self._add(where, what, fix, severity)
         self._check_model(streams, queries)
@@ -268,7 +278,7 @@ class _Examination:
     ) -> None:
         """That a taught query is there and whole, of this model, and of what it listens to."""
         path = resolved(query, self._path.parent).taught
-        if path is None or not path.exists():  # which is a problem of its own
+        if path is None or not os.path.exists(path):  # which is a problem of its own
             return
         where = ("queries", i, "taught")
         try:

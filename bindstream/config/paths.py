@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +33,7 @@ def resolve_paths(config: Config, folder: Path) -> Config:
             "history": config.history and resolved(config.history, folder),
             "state": config.state and resolved(config.state, folder),
             "evidence": config.evidence and resolved(config.evidence, folder),
+            "record": config.record and resolved(config.record, folder),
         }
     )
 
@@ -39,15 +41,16 @@ def resolve_paths(config: Config, folder: Path) -> Config:
 def missing_paths(section: BaseModel, folder: Path) -> Iterator[tuple[str, Path]]:
     """Keys of a section that name files or folders which are not there.
 
-    Devices are not looked for: they come and go, and a reader waits for them.
+    Devices are not looked for: they come and go, and a reader waits for them. A name that is too
+    long, or in a folder that one may not look into, is not there.
     """
     for key, path in _paths(section, folder):
-        if not path.exists() and Path("/dev") not in path.parents:
+        if not os.path.exists(path) and Path("/dev") not in path.parents:
             yield key, path
     if isinstance(section, QueryConfig):
         for key, texts in _terms(section, folder).items():
             files = (Path(each.what) for each in map(term, texts) if each.kind == "file")
-            yield from ((key, path) for path in files if not path.is_file())
+            yield from ((key, path) for path in files if not os.path.isfile(path))
 
 
 def expanded(path: Path) -> Path:
@@ -65,7 +68,7 @@ def _paths(section: BaseModel, folder: Path) -> Iterator[tuple[str, Path]]:
             yield key, folder.resolve() / expanded(value)
     if isinstance(section, ModelConfig):
         path = folder.resolve() / expanded(Path(section.name))
-        if "/" in section.name or (section.name not in installed_models() and path.is_dir()):
+        if "/" in section.name or (section.name not in installed_models() and os.path.isdir(path)):
             yield "name", path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from pydantic import ValidationError
 from bindstream.config.problem import Severity
 from bindstream.config.section import Section
 
-Problem = tuple[tuple[str, ...], str, str, Severity]
+Problem = tuple[tuple[str | int, ...], str, str, Severity]
 """Where, what, the way out, and how bad it is."""
+NAME_MOST = 255
+"""Bytes of a file's name: what Linux's file systems take."""
 
 
 def place_problems(
@@ -39,20 +42,49 @@ def place_problems(
         yield (key, "path"), said, "Choose one that you may write to.", "error"
 
 
+def sink_problems(data: dict[str, Any], folder: Path) -> Iterator[Problem]:
+    """What keeps sinks from writing their files."""
+    sinks = data.get("sinks")
+    for i, sink in enumerate(sinks if isinstance(sinks, list) else ()):
+        given = sink.get("path") if isinstance(sink, dict) else None
+        if isinstance(given, str) and given:
+            try:
+                said = unusable_file(folder.resolve() / Path(given).expanduser())
+            except RuntimeError as error:  # a home that nobody has
+                said = str(error)
+            if said:
+                yield ("sinks", i, "path"), said, "Choose one that you may write to.", "error"
+
+
 def unusable_folder(path: Path) -> str:
-    """Why nothing can be kept in a folder; "" if it can."""
+    """Why nothing can be kept in a folder; "" if it can. It is tried in the folder that is there,
+    or where it would be made, by a file without a name."""
     there = path
-    while not there.exists() and there != there.parent:
+    while not os.path.exists(there) and there != there.parent:
         there = there.parent
-    if not there.is_dir():
+    if not os.path.isdir(there):
         return f"{there} is a file"
-    return "" if os.access(there, os.W_OK | os.X_OK) else f"{there} cannot be written to"
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        pass  # it will be made
+    except (OSError, ValueError) as error:
+        return f"{str(path)[:200]} cannot be: {getattr(error, 'strerror', None) or error}"
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        return f"{there} cannot be written to ({error.strerror})"
+    return ""
 
 
 def unusable_file(path: Path) -> str:
     """Why nothing can be kept in a file; "" if it can."""
-    if path.is_dir():
+    if os.path.isdir(path):
         return f"{path} is a folder"
-    if path.exists():
+    if os.path.exists(path):
         return "" if os.access(path, os.R_OK | os.W_OK) else f"{path} cannot be written to"
-    return unusable_folder(path.parent)
+    if said := unusable_folder(path.parent):
+        return said
+    too_long = len(os.fsencode(path.name)) > NAME_MOST
+    return f"{path.name[:40]}… is too long for the name of a file" if too_long else ""

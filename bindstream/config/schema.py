@@ -16,6 +16,7 @@ from bindstream.config.evidence import EvidenceConfig
 from bindstream.config.gate import GateConfig, Gated
 from bindstream.config.history import HistoryConfig
 from bindstream.config.query import QueryConfig
+from bindstream.config.record import RecordConfig
 from bindstream.config.rule import RuleConfig
 from bindstream.config.rules_check import rule_clashes
 from bindstream.config.section import Section
@@ -250,6 +251,7 @@ class Config(Section):
     sinks: tuple[SinkConfig, ...] = (TerminalSinkConfig(kind="terminal"),)
     history: HistoryConfig | None = None
     evidence: EvidenceConfig | None = None
+    record: RecordConfig | None = None
     state: StateConfig | None = None
 
     @property

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from bindstream.config.query import QueryConfig
 from bindstream.errors import BindstreamError
@@ -29,7 +29,7 @@ def sum_problems(
             if each.kind == "window" and not kept:
                 fix = "Put `history: {}` into the configuration, or give a recording."
                 yield key, f"{each.what} names a stored window, and nothing is kept", fix
-            elif each.kind == "file" and Path(each.what).is_file():  # else a problem of its own
+            elif each.kind == "file" and os.path.isfile(each.what):  # else a problem of its own
                 yield from ((key, *said) for said in _of_file(each, streams, dim))
     if any(each.kind != "words" for each in query.terms) and query.held_against:
         fix = "Take it off instead: minus."

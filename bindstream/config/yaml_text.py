@@ -8,6 +8,11 @@ from typing import Any
 import yaml
 
 Where = tuple[str | int, ...]
+MOST_BYTES = 1 << 20
+"""Bytes of a file: thousands of streams and queries. It takes some seconds to read one."""
+PLACES_MOST = 200_000
+"""Places in a file, what aliases stand for counted each time: a few lines of aliases of aliases
+stand for billions."""
 
 
 class YamlError(Exception):
@@ -24,6 +29,14 @@ class _Loader(yaml.SafeLoader):
     PyYAML follows YAML 1.1, where on, off, yes and no are booleans and 2024-01-01 is a date.
     """
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, OverflowError) as error:  # !!int abc, a number of 5000 digits
+            raise yaml.constructor.ConstructorError(
+                None, None, f"this is no value ({error})", node.start_mark
+            ) from None
+
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, rule) for tag, rule in rules if not tag.endswith((":bool", ":timestamp"))]
@@ -38,8 +51,10 @@ def parse(text: str) -> tuple[Any, dict[Where, int]]:
     """The data, and for each path in it the line (from 1) where it is written.
 
     Raises:
-        YamlError: the text is not YAML, or a mapping says a key twice.
+        YamlError: the text is not YAML or too much of it, or a mapping says a key twice.
     """
+    if len(text) > MOST_BYTES:
+        raise YamlError(1, f"it has more than {MOST_BYTES} characters")
     try:
         loader = _Loader(text)
         try:
@@ -62,8 +77,12 @@ def parse(text: str) -> tuple[Any, dict[Where, int]]:
 
 def _walk(node: yaml.Node, path: Where, lines: dict[Where, int]) -> None:
     lines.setdefault(path, node.start_mark.line + 1)
+    if len(lines) > PLACES_MOST:
+        raise YamlError(node.start_mark.line + 1, f"it says more than {PLACES_MOST} things")
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise YamlError(key.start_mark.line + 1, "a key must be a word")
             here = (*path, str(key.value))
             if here in lines:
                 raise YamlError(

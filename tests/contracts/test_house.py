@@ -17,10 +17,13 @@ TORCH_ROOMS = ("bindstream.models", "bindstream.training", "bindstream.doctor")
 OPTIONAL = {
     "av",
     "cv2",
+    "foxglove_schemas_protobuf",
     "h5py",
     "kaldi_native_fbank",
     "lancedb",
     "matplotlib",
+    "mcap",
+    "mcap_protobuf",
     "psutil",
     "pyarrow",
     "safetensors",
@@ -31,6 +34,7 @@ OPTIONAL = {
     "soxr",
     "tokenizers",
     "torch",
+    "zstandard",
 }
 """Packages of the extras: outside of models and training they are imported where they are used."""
 

@@ -1,0 +1,146 @@
+"""The files of a recording and their chunks, held a while; what is wrong with them is noted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from bindstream.errors import MissingPackageError
+from bindstream.recording.mcap_file import DamagedError, McapFile, Message, Place
+from bindstream.recording.quota import is_being_written
+
+HELD = 8
+"""Chunks kept unpacked: streams that lie in one file are read side by side."""
+_T = TypeVar("_T")
+
+
+class Chunks:
+    """Opens files and reads their chunks. `damage` says in words what could not be read.
+
+    Raises:
+        MissingPackageError: a library that reads them is not installed.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.files: list[McapFile] = []
+        self.damage: dict[tuple[str, int], str] = {}
+        self._held: OrderedDict[tuple[Path, int], list[Message]] = OrderedDict()
+        self._lock = threading.Lock()
+        for path in paths:
+            self._open(path)
+
+    def _open(self, path: Path) -> None:
+        try:
+            file = McapFile(path)
+        except ImportError as error:
+            raise MissingPackageError(
+                f"reading a recording needs {error.name}, which is not installed.",
+                fix="Run: pip install 'bindstream[record]'.",
+            ) from None
+        except OSError as error:
+            self.damage[path.name, 0] = f"{path.name}: {error.strerror or error}"
+            return
+        self.files.append(file)
+        if file.totals is None:
+            now = is_being_written(path)
+            why = "is still being written" if now else "was never closed: its end may be missing"
+            self.damage[path.name, -1] = f"{path.name} {why}"
+        for i, what in enumerate(file.damage):
+            self.damage[path.name, -2 - i] = f"{path.name}: {what}"
+
+    def messages(self, file: McapFile, place: Place) -> list[Message]:
+        """A chunk's messages; none, and a word in `damage`, if it is not whole."""
+        key = file.path, place.offset
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+                return self._held[key]
+        try:
+            messages = file.messages(place)
+        except DamagedError as error:
+            span = f"{_clock(place.start_ns)} to {_clock(place.end_ns)} UTC"
+            self._say(file, place, f"{place.length:,} bytes ({span}) cannot be read: {error}")
+            messages = []
+        with self._lock:
+            self._held[key] = messages
+            while len(self._held) > HELD:
+                self._held.popitem(last=False)
+        return messages
+
+    def parts(
+        self, file: McapFile, place: Place, stream: str
+    ) -> Iterator[tuple[dict[str, Any], list[bytes], int]]:
+        """Each Sample of a stream in a chunk: what is said of it, its data, its log time."""
+        messages = self.messages(file, place)  # first: it may tell of channels
+        data_of, about_of = numbers(file, "data", stream), numbers(file, "sample", stream)
+        data: list[bytes] = []
+        for message in messages:
+            if message.channel in data_of:
+                data.append(message.data)
+            elif message.channel in about_of:
+                for about in self.read(_about, message.data, stream, file, place):
+                    yield about, data, message.log_ns
+                data = []
+
+    def of_role(
+        self, role: str, stream: str | None, decode: Callable[[bytes], _T]
+    ) -> Iterator[tuple[str, _T]]:
+        """Every message of a role, decoded, with its stream; in order."""
+        for file, place in self.places(role, stream):
+            messages = self.messages(file, place)
+            wanted = numbers(file, role, stream)
+            for message in messages:
+                if message.channel in wanted:
+                    of = file.tags[message.channel].stream
+                    for each in self.read(decode, message.data, of or role, file, place):
+                        yield of, each
+
+    def places(self, role: str, stream: str | None) -> Iterator[tuple[McapFile, Place]]:
+        """The chunks that may hold messages of a role, of one stream or of all; in order."""
+        for file in self.files:
+            wanted = numbers(file, role, stream)
+            for place in file.chunks:
+                if not place.channels or wanted & place.channels:
+                    yield file, place
+
+    def read(
+        self, decode: Callable[[bytes], _T], data: bytes, of: str, file: McapFile, place: Place
+    ) -> Iterator[_T]:
+        """What `decode` makes of a message; nothing, and a word in `damage`, if it cannot."""
+        try:
+            read = decode(data)
+        except Exception as error:  # whatever is wrong with one of them, there are others
+            what = f"a message of {of} cannot be read: {type(error).__name__}: {error}"
+            self._say(file, place, what)
+            return
+        yield read
+
+    def _say(self, file: McapFile, place: Place, what: str) -> None:
+        self.damage.setdefault((file.path.name, place.offset), f"{file.path.name}: {what}")
+
+    def close(self) -> None:
+        for file in self.files:
+            file.close()
+
+
+def numbers(file: McapFile, role: str, stream: str | None) -> frozenset[int]:
+    """The channels of a role, of one stream or of all."""
+    return frozenset(
+        number
+        for number, tag in file.tags.items()
+        if tag.role == role and (stream is None or tag.stream == stream)
+    )
+
+
+def _about(data: bytes) -> dict[str, Any]:
+    return msgspec.json.decode(data, type=dict[str, Any])
+
+
+def _clock(ns: int) -> str:
+    return time.strftime("%H:%M:%S", time.gmtime(min(ns // 10**9, 253402300799)))

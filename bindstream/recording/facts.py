@@ -1,0 +1,67 @@
+"""What is known of a run, as each of its files says it; without passwords."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bindstream.clock import Clock
+from bindstream.config import Config
+from bindstream.sources.addresses import redacted
+
+_URL = re.compile(r"\w+://[^\s\"'`,;]+")
+_SECRET = re.compile(r"pass(word|wd|phrase)?$|secret|token|api_?key|user(_?\w+)?$|auth", re.I)
+_STATED = re.compile(r"((?:user-)?(?:pw|id)|pass\w*|token|secret)(\s*=\s*)([^\s!]+)", re.I)
+"""As GStreamer takes them, in the midst of a pipeline."""
+HIDDEN = "***"
+
+
+def run_folder(root: Path, begun_ns: int) -> Path:
+    """The folder of a run that began at a time, UTC ns."""
+    name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(begun_ns // 10**9))
+    return root / name
+
+
+def facts_of(
+    config: Config, clock: Clock, begun_ns: int, *, fingerprint: str = ""
+) -> dict[str, str]:
+    """Facts of a run: the configuration as YAML, the model, the version and the clock.
+
+    Args:
+        begun_ns: the run's beginning, UTC ns.
+        fingerprint: of the model that made the vectors; "" if none runs.
+    """
+    from importlib.metadata import version
+
+    return {
+        "format": "1",
+        "begun_ns": str(begun_ns),
+        "version": version("bindstream"),
+        "clock": clock.id,
+        "model": config.model.name if fingerprint else "",
+        "fingerprint": fingerprint,
+        "config": public_yaml(config),
+    }
+
+
+def public_yaml(config: Config) -> str:
+    """The configuration as YAML that loads again, its passwords and the like as ***."""
+    said = config.model_dump(mode="json", exclude_defaults=True)
+    return yaml.safe_dump(_public(said), sort_keys=False, allow_unicode=True)
+
+
+def _public(said: Any, key: str = "") -> Any:
+    if isinstance(said, dict):
+        return {name: _public(value, str(name)) for name, value in said.items()}
+    if isinstance(said, list):
+        return [_public(value, key) for value in said]
+    if not isinstance(said, str):
+        return said
+    if _SECRET.search(key):
+        return HIDDEN
+    said = _URL.sub(lambda found: redacted(found[0]), said)
+    return _STATED.sub(rf"\1\2{HIDDEN}", said)
