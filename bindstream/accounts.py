@@ -11,9 +11,10 @@ import errno
 import fcntl
 import mmap
 import os
+import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from io import FileIO
 from pathlib import Path
 from typing import Any, Literal
@@ -32,8 +33,8 @@ IN_FLIGHT_MOST = 64
 """Windows of one stream that may be pending at a time."""
 
 _OUTCOMES = ("embedded", "reused", *DROP_REASONS)
-_CAPTURED, _UNHEARD_NS = range(2)
-_SETTLED = 2
+_NAME, _CAPTURED, _UNHEARD_NS = range(3)
+_SETTLED = 3
 """The first of the counts of the outcomes."""
 _NEXT_SEQ = _SETTLED + len(_OUTCOMES)
 _END_NS = _NEXT_SEQ + 2
@@ -49,7 +50,8 @@ HELD_EVERY_S = 0.02
 class Accounts:
     """What became of one stream's windows so far.
 
-    `unheard_s` is time for which nothing at all came, so that no window was captured.
+    `unheard_s` is time for which nothing at all came, so that no window was captured. `ledger`
+    tells one ledger from another of the same stream, which counts from the beginning.
     """
 
     captured: int
@@ -57,6 +59,7 @@ class Accounts:
     reused: int
     dropped: dict[str, int]
     unheard_s: float
+    ledger: int = field(default=0, repr=False)
 
     @property
     def pending(self) -> int:
@@ -64,7 +67,9 @@ class Accounts:
 
     def plain(self) -> dict[str, Any]:
         """As it is shown and sent, with what is pending."""
-        return {**asdict(self), "pending": self.pending}
+        said = asdict(self)
+        del said["ledger"]
+        return {**said, "pending": self.pending}
 
     def __add__(self, more: Accounts) -> Accounts:
         """Of one stream whose ledger was lost: what the lost one said, and the one after it."""
@@ -74,6 +79,7 @@ class Accounts:
             reused=self.reused + more.reused,
             dropped={r: self.dropped.get(r, 0) + more.dropped.get(r, 0) for r in DROP_REASONS},
             unheard_s=self.unheard_s + more.unheard_s,
+            ledger=more.ledger,
         )
 
     def written_off(self, reason: DropReason) -> Accounts:
@@ -103,6 +109,8 @@ class Ledger:
                 _lengthen(file, size, path)
                 self._map = mmap.mmap(file.fileno(), size)
         self._words = memoryview(self._map).cast("q")
+        if not self._words[_NAME]:
+            self._words[_NAME] = 1 + secrets.randbits(62)
 
     def capture(self, seq: int, end_ns: int) -> None:
         """A window was cut; it is pending until settled.
@@ -187,6 +195,7 @@ class Ledger:
             reused=reused,
             dropped=dict(zip(DROP_REASONS, dropped, strict=True)),
             unheard_s=words[_UNHEARD_NS] / 1e9,
+            ledger=words[_NAME],
         )
 
     def _counts(self) -> list[int]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from bindstream.accounts import Accounts
 from nodes.embed import EmbedHealth
 from nodes.history import HistoryHealth
 from nodes.match import MatchHealth
@@ -23,14 +24,15 @@ def actor_status(watched: Watched[Any]) -> dict[str, Any]:
 
 
 def stream_status(
-    stream: Watched[StreamHealth], embedders: Iterable[Watched[EmbedHealth]]
+    stream: Watched[StreamHealth],
+    embedders: Iterable[Watched[EmbedHealth]],
+    accounts: Accounts | None,
 ) -> dict[str, Any]:
-    """As `actor_status`, with the windows that are pending, and the tower time saved, seconds, once
-    that is known."""
-    said = actor_status(stream)
-    if stream.health is not None:
-        accounts = stream.health.intake.accounts
-        said["intake"]["accounts"]["pending"] = accounts.pending
+    """As `actor_status`, with its `accounts`, None as long as nothing is known of them, and the
+    tower time saved, seconds, once that is known."""
+    said = {**actor_status(stream), "accounts": accounts and accounts.plain()}
+    if stream.health is not None and accounts is not None:
+        said["intake"]["accounts"] = said["accounts"]
         means_s = [
             e.health.tower_s[stream.name]
             for e in embedders

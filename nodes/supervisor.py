@@ -21,6 +21,7 @@ from bindstream.control import Answer, ControlServer, Request
 from bindstream.errors import BindstreamError, ModelError
 from bindstream.state import Notebook, State, open_state
 from nodes.alert_desk import AlertDesk
+from nodes.books import Books
 from nodes.cluster import reachable, start_ray, stop_ray
 from nodes.desk import QueryDesk
 from nodes.embed import EmbedHealth, EmbedNode
@@ -66,6 +67,7 @@ class Supervisor:
         self._alerts: AlertDesk | None = None
         self._state: State | None = None
         self._history: Watched[HistoryHealth] | None = None
+        self._books: Books | None = None
         self._broker: Broker | None = None
         self._control: ControlServer | None = None
         self._lock = threading.RLock()
@@ -110,6 +112,7 @@ class Supervisor:
         address = reachable(self._broker.address)
         names = frozenset(stream.name for stream in self.config.streams)
         wiring = Wiring(clock, self._folder, inbound, address, bus.keys, names)
+        self._books = Books(wiring)
         if self.config.history is not None:  # which is to listen before anything is published
             kept = actor(HistoryNode, here()).remote(wiring, self.config.history, clock.now_ns())
             self._history = self._watched("history", kept)
@@ -192,6 +195,8 @@ class Supervisor:
                 if watched.name in homeless:
                     watched.excuse()
                 self._warn(*watched.ask(ASK_S))
+            if self._books is not None:
+                self._warn(*self._books.hear(self._streams))
             health = self._match.health if self._match is not None else None
             others = {f"stream {name}": why for name, why in homeless.items()}
             if self._desk is not None and health is not None and health.queries is None:
@@ -245,7 +250,7 @@ class Supervisor:
                 "uptime_s": time.monotonic() - self._begun_s,
                 "model": {"name": self.config.model.name, "fingerprint": self._fingerprint()},
                 "bus": self._broker.address if self._broker else "",
-                "streams": {s.name: stream_status(s, self._embedders) for s in self._streams},
+                "streams": {s.name: self._stream_status(s) for s in self._streams},
                 "embedders": {e.name: actor_status(e) for e in self._embedders},
                 "match": actor_status(self._match) if self._match else {},
                 "history": actor_status(self._history) if self._history else {},
@@ -253,6 +258,10 @@ class Supervisor:
                 "rules": self._desk.rules.listed() if self._desk else [],
                 "warnings": list(self.warnings)[-20:],
             }
+
+    def _stream_status(self, stream: Watched[StreamHealth]) -> dict[str, Any]:
+        accounts = self._books.of(stream.name) if self._books is not None else None
+        return stream_status(stream, self._embedders, accounts)
 
     def _fingerprint(self) -> str:
         health = self._embedders[0].health if self._embedders else None
@@ -273,8 +282,10 @@ class Supervisor:
         evidence to save 3 s more at most."""
         with self._lock:
             refs = {s.handle.drain.remote(DRAIN_S): s for s in self._streams}
-            gather(refs, DRAIN_S + 1)
-            others = [each for each in (self._match, self._history) if each is not None]
+            drained = gather(refs, DRAIN_S + 1)
+            if self._books is not None:
+                self._warn(*self._books.close(self._streams, self._embedders, drained))
+            others: list[Watched[Any]] = [e for e in (self._match, self._history) if e is not None]
             gather({each.handle.drain.remote(1.0): each for each in others}, 2 * DRAIN_S)
             if self._evidence is not None:
                 refs = {s.handle.settle_evidence.remote(DRAIN_S): s for s in self._streams}

@@ -127,12 +127,20 @@ class Watched(Generic[H]):
 
     def _kill(self, why: str) -> str:
         self._asked, self._patience_s = None, self._start_s
-        ray.kill(self.handle, no_restart=False)
+        self._end(no_restart=False)
+        return f"{self.name} {why} and was killed"
+
+    def end(self) -> None:
+        """Kill its process; none takes its place."""
+        with contextlib.suppress(RayError):
+            self._end(no_restart=True)
+
+    def _end(self, *, no_restart: bool) -> None:
+        ray.kill(self.handle, no_restart=no_restart)
         if self._local and self._pid:
             # A stopped process obeys nobody but the kernel.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(self._pid, signal.SIGKILL)
-        return f"{self.name} {why} and was killed"
 
 
 def reason(error: RayError) -> str:
@@ -141,9 +149,12 @@ def reason(error: RayError) -> str:
     return lines[-1].removeprefix("bindstream.errors.") if lines else type(error).__name__
 
 
-def gather(refs: dict[Any, Watched[Any]], timeout_s: float) -> None:
-    """Take in the answers, each a health, that come within `timeout_s`."""
+def gather(refs: dict[Any, Watched[H]], timeout_s: float) -> list[Watched[H]]:
+    """Take in the answers, each a health, that come within `timeout_s`; returns who gave one."""
     done, _ = ray.wait(list(refs), num_returns=len(refs), timeout=timeout_s)
+    answered = []
     for ref in done:
         with contextlib.suppress(RayError):
             refs[ref].health = ray.get(ref)
+            answered.append(refs[ref])
+    return answered
