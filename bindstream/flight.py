@@ -6,10 +6,11 @@ from collections import deque
 
 from bindstream.records import Window
 
-IN_FLIGHT = 2
-"""Windows of one stream that may be with the embedding workers at a time: one being computed, one
-already there when it is done."""
-WAITING = 2
+IN_FLIGHT = 1
+"""Windows of a live stream that may be with one embedding worker at a time. Another one there would
+grow old while the first is computed; here a newer one takes its place. Of a recording, whose
+windows do not age, there may be one more, at hand when the first is done."""
+WAITING = 1
 """Windows that may wait for a place in flight."""
 
 
@@ -18,10 +19,14 @@ class Flight:
 
     A live stream's oldest waiting window gives way to a new one; for a recording (`lossless`) the
     caller has to wait while `full`.
+
+    Args:
+        workers: how many embedding workers there are, which take windows in turn.
     """
 
-    def __init__(self, *, lossless: bool) -> None:
+    def __init__(self, *, lossless: bool, workers: int = 1) -> None:
         self._lossless = lossless
+        self._most = IN_FLIGHT * workers + lossless
         self._waiting: deque[Window] = deque()
         self._flying: set[int] = set()
 
@@ -44,7 +49,7 @@ class Flight:
 
     def launch(self) -> Window | None:
         """The next window to send, or None when the bound is reached or nothing waits."""
-        if not self._waiting or len(self._flying) >= IN_FLIGHT:
+        if not self._waiting or len(self._flying) >= self._most:
             return None
         window = self._waiting.popleft()
         self._flying.add(window.seq)

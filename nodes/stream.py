@@ -80,7 +80,8 @@ class StreamNode:
             )
         keeper = Keeper(config, evidence) if evidence is not None else None
         self._evidence = EvidenceEar(wiring, clock, keeper) if keeper is not None else None
-        self._intake = Intake(config, clock, start_ns, wiring.ledger(config.name), keeper)
+        hearers = (keeper,) if keeper is not None else ()
+        self._intake = Intake(config, clock, start_ns, wiring.ledger(config.name), hearers)
         self._flight: Flight | None = None
         self._refs: dict[Any, Window] = {}
         self._draining = threading.Event()
@@ -169,7 +170,9 @@ class StreamNode:
         else:
             windows = self._intake.poll(0.01 if self._refs else 0.05)
             if flight is None and windows:
-                flight = self._flight = Flight(lossless=self._intake.recorded)
+                flight = self._flight = Flight(
+                    lossless=self._intake.recorded, workers=len(self._embedders)
+                )
             for window in windows:
                 assert flight is not None
                 for dropped in flight.offer(window):

@@ -35,7 +35,7 @@ def test_every_window_is_sent_once_or_dropped_and_the_bounds_hold(
             flight.land(flying.pop(0))
         waiting = offered - len(sent) - len(dropped)
         assert waiting <= WAITING
-        assert len(flying) <= IN_FLIGHT
+        assert len(flying) <= IN_FLIGHT + lossless
         assert flight.empty is (waiting == 0 and not flying)
     assert sent == sorted(sent)
     assert not set(sent) & set(dropped)
@@ -51,6 +51,17 @@ def test_a_live_streams_oldest_waiting_window_gives_way() -> None:
     assert first is not None
     assert first.seq == 3
     assert not flight.full
+    flight.offer(window(9))
+    assert flight.launch() is None  # it stays here, and a newer one may take its place
+
+
+def test_every_worker_may_have_one() -> None:
+    flight = Flight(lossless=False, workers=3)
+    sent = []
+    for seq in range(4):
+        flight.offer(window(seq))
+        sent.append(flight.launch())
+    assert [w.seq if w else None for w in sent] == [0, 1, 2, None]
 
 
 def test_a_recording_has_to_wait_and_loses_nothing() -> None:
@@ -60,17 +71,18 @@ def test_a_recording_has_to_wait_and_loses_nothing() -> None:
         assert flight.offer(window(seq)) == []
     assert flight.full
     assert flight.offer(window(WAITING)) == []  # windows that closed together are all kept
-    launched = [flight.launch() for _ in range(IN_FLIGHT + 1)]
-    assert [w.seq if w else None for w in launched] == [*range(IN_FLIGHT), None]
+    flight.offer(window(WAITING + 1))
+    launched = [flight.launch() for _ in range(IN_FLIGHT + 2)]
+    assert [w.seq if w else None for w in launched] == [*range(IN_FLIGHT + 1), None]
     flight.land(0)
     again = flight.launch()
     assert again is not None
-    assert again.seq == IN_FLIGHT
+    assert again.seq == IN_FLIGHT + 1
 
 
 def test_a_landing_that_was_not_in_flight_frees_no_place() -> None:
     flight = Flight(lossless=True)
-    for seq in range(IN_FLIGHT + 1):
+    for seq in range(IN_FLIGHT + 2):
         flight.offer(window(seq))
     while flight.launch() is not None:
         pass
