@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from bindstream.accounts import Accounts, DropReason, Ledger, Published
 from bindstream.change import Change
@@ -15,14 +16,13 @@ from bindstream.clock import Clock
 from bindstream.config import StreamConfig
 from bindstream.embedding import Outcome
 from bindstream.errors import DataError
-from bindstream.evidence import Keeper
 from bindstream.features import features_for
 from bindstream.features.depth import DepthGeometry
 from bindstream.frozen import FrozenCheck
 from bindstream.gate import Gate, Look
 from bindstream.lineup import Lane, Mark
 from bindstream.modalities import MODALITIES
-from bindstream.records import Readings, Window
+from bindstream.records import Readings, Sample, Window
 from bindstream.sources import Source, SourceContext
 from bindstream.sources.reader import Reader, ReaderHealth
 from bindstream.sources.registry import open_source
@@ -35,6 +35,12 @@ it speaks they close by its own readings, however long those take to arrive."""
 REOPEN_S = 10.0
 """A live source that said nothing for this long is opened again; drivers that know better, such as
 those of network cameras, give up sooner by themselves."""
+
+
+class Hearer(Protocol):
+    """Is given every Sample of a stream as it came. Neither raises nor keeps a sensor waiting."""
+
+    def push(self, sample: Sample) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ class Intake:
         clock: this host's.
         start_ns: the run's nominal beginning, UTC ns; a recording's time starts there.
         ledger: path of the stream's ledger, or None to keep it in memory.
-        keeper: is given every reading, as evidence of alerts.
+        hearers: are given every Sample: what keeps evidence of alerts, what records.
         lined_up: every stream of the run is a recording, and its windows are judged in one order;
             `mark` has to be called again and again.
     """
@@ -75,13 +81,13 @@ class Intake:
         clock: Clock,
         start_ns: int,
         ledger: Path | None = None,
-        keeper: Keeper | None = None,
+        hearers: Sequence[Hearer] = (),
         lined_up: bool = False,
     ) -> None:
         self.config = config
         self._lane = Lane(config.name) if lined_up else None
         self.clock = clock
-        self._keeper = keeper
+        self._hearers = tuple(hearers)
         self.ledger = Ledger(ledger)
         modality = MODALITIES[config.modality]
         # An earlier process of this run had readings up to the end of its last window; the windows
@@ -163,8 +169,8 @@ class Intake:
         unheard_ns = self._windower.unheard_ns
         for sample in samples:
             self._close(self._windower.push(sample), sample.offset_ns)
-            if self._keeper is not None:
-                self._keeper.push(sample)
+            for hearer in self._hearers:
+                hearer.push(sample)
         if self._reader.ended:
             if not self._flushed:
                 self._flushed = True

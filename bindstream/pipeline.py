@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from bindstream.accounts import Accounts
 from bindstream.clock import Clock
 from bindstream.config import Config, load_config
 from bindstream.embedding import Embedder
@@ -15,12 +16,14 @@ from bindstream.errors import BindstreamError
 from bindstream.evidence import EvidenceHealth, Keeper
 from bindstream.explaining import Explainer
 from bindstream.history.writer import Writer, writer_for
-from bindstream.intake import Intake, IntakeHealth
+from bindstream.intake import Hearer, Intake, IntakeHealth
 from bindstream.lineup import Lineup, Over, Stood, Tick
 from bindstream.models import load_model
 from bindstream.models.keeping import TextKeeping
 from bindstream.queries import check_heard, doubts, encode_query, examples_for, taught_of
 from bindstream.recalling import recall
+from bindstream.recording.recorder import RecorderHealth
+from bindstream.recording.tape import Tape
 from bindstream.records import Alert, Embedding, Window, on_run_clock
 from bindstream.replay.transcript import Transcript
 from bindstream.sources.registry import is_recorded
@@ -89,6 +92,7 @@ class Pipeline:
         self._intakes: list[Intake] = []
         self._keepers: dict[str, Keeper] = {}
         self._history: Writer | None = None
+        self._tape: Tape | None = None
         self._lineup: Lineup | None = None
         self._recorded = all(is_recorded(s.source, s.modality) for s in self.config.streams)
 
@@ -135,13 +139,15 @@ class Pipeline:
         start_ns = (self.clock.now_ns() // 10**9 + 1) * 10**9
         if (kept := self.config.evidence) is not None:
             self._keepers = {s.name: Keeper(s, kept) for s in self.config.streams}
+        if (record := self.config.record) is not None:
+            self._tape = Tape(self.config, record, self.clock, self.model.fingerprint)
         self._lineup = Lineup(s.name for s in self.config.streams) if self._recorded else None
         self._intakes = [
             Intake(
                 stream,
                 self.clock,
                 start_ns,
-                keeper=self._keepers.get(stream.name),
+                hearers=self._hearers(stream.name),
                 lined_up=self._recorded,
             )
             for stream in self.config.streams
@@ -162,7 +168,17 @@ class Pipeline:
                 keeper.end(self.clock.now_ns())
             if self._history is not None:
                 self._history.close(self.clock.now_ns())
+            if self._tape is not None:
+                self._tape.close(self._accounts(), self.clock.now_ns())
             self._memory.close()
+
+    def _hearers(self, stream: str) -> list[Hearer]:
+        """Who is given what a stream's sensor gives."""
+        keeper = self._keepers.get(stream)
+        return [hearer for hearer in (keeper, self._tape) if hearer is not None]
+
+    def _accounts(self) -> dict[str, Accounts]:
+        return {intake.config.name: intake.ledger.read() for intake in self._intakes}
 
     def _as_they_come(self) -> Iterator[Embedding | Alert]:
         running = list(self._intakes)
@@ -217,6 +233,8 @@ class Pipeline:
         self._memory.due(self._watch, self.clock.now_ns())
         if self._history is not None:
             self._history.due(self.clock.now_ns())
+        if self._tape is not None:
+            self._tape.due(self._accounts(), self.clock.now_ns())
 
     def _save_evidence(self) -> None:
         """What is due of it; a recording that is over gives no more to wait for."""
@@ -240,6 +258,8 @@ class Pipeline:
         embedding = on_run_clock(embedding)
         if self._history is not None:
             self._history.push(embedding)
+        if self._tape is not None:
+            self._tape.take(embedding)
         yield embedding
         yield from self._announced(self._watch.push(embedding)[1])
 
@@ -252,6 +272,8 @@ class Pipeline:
         for alert in told:
             if self._transcript is not None:
                 self._transcript.alert(alert)
+            if self._tape is not None:
+                self._tape.take(alert)
             for keeper in self._keepers.values():
                 keeper.take(alert, self.clock.now_ns())
             yield alert
@@ -265,8 +287,8 @@ class Pipeline:
     def warnings(self) -> list[str]:
         """What cannot be trusted now: words that the model has never seen, towers whose golden
         vectors differ, sensors that are gone, frozen, or give what cannot be embedded, a history
-        that lost something or is not written, a state that is not written, evidence that could not
-        be saved, rules that cannot work as they are."""
+        that lost something or is not written, a state or a recording that is not, evidence that
+        could not be saved, rules that cannot work as they are."""
         healths = self.health()
         gone = [
             f"{name}: {health.reader.state}: {health.reader.detail}"
@@ -280,11 +302,17 @@ class Pipeline:
         lost = [kept.trouble for kept in self.evidence().values() if kept.trouble]
         rules = self._watch.rules.doubts()
         unwritten = [self._memory.trouble] if self._memory.trouble else []
+        if (recorded := self.recording()) is not None and recorded.trouble:
+            unwritten.append(f"recording: {recorded.trouble}")
         return [*self._doubts, *gone, *frozen, *wrong, *said, *lost, *unwritten, *rules]
 
     def evidence(self) -> dict[str, EvidenceHealth]:
         """What each stream says of the evidence it keeps; nothing where none is kept."""
         return {name: keeper.health() for name, keeper in self._keepers.items()}
+
+    def recording(self) -> RecorderHealth | None:
+        """What is said of the recording; None where nothing is recorded."""
+        return self._tape.health() if self._tape is not None else None
 
     def health(self) -> dict[str, IntakeHealth]:
         """What each stream's sensor side says of itself, accounts included."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +36,8 @@ CHUNK_BYTES = 2 * 2**20
 CHUNK_S = 1.0
 SAID_S = 10.0
 """So long a loss is spoken of after the last one."""
+PATIENCE_S = 30.0
+"""Who plays a file waits so long for room."""
 ITEM_BYTES = 500
 """What anything takes in the queue beside its data, about."""
 
@@ -83,7 +85,8 @@ _Item = _Readings | _Said | Embedding | Alert
 
 
 class Recorder:
-    """Records a run, or a part of it. Any thread may give it things; none of that blocks or raises.
+    """Records a run, or a part of it. Any thread may give it things; none of that raises, or blocks
+    but for files that are played.
 
     Args:
         folder: of the run, made as needed.
@@ -91,6 +94,8 @@ class Recorder:
         sensors: streams whose Samples come, with their modalities.
         results: streams whose vectors and accounts come; alerts come with them.
         facts: what is known of the run, see `bindstream.recording.facts`.
+        played: streams that are files played, perhaps faster than they happened: whoever pushes
+            their Samples waits until there is room.
     """
 
     def __init__(
@@ -102,10 +107,11 @@ class Recorder:
         *,
         sensors: Mapping[str, ModalityName] | None = None,
         results: Mapping[str, ModalityName] | None = None,
+        played: Collection[str] = (),
     ) -> None:
         channels = sensor_channels(sensors or {})
         channels += result_channels(results) if results is not None else []
-        self._config = config
+        self._config, self._played = config, frozenset(played)
         self._series = Series(folder, name, config, channels, facts)
         self._queue: deque[_Item] = deque()
         self._queued_bytes = 0
@@ -127,6 +133,8 @@ class Recorder:
     def push(self, sample: Sample) -> None:
         """Readings, as they came from the source."""
         with self._lock:
+            if sample.stream in self._played:
+                self._lock.wait_for(self._roomy, PATIENCE_S)
             if self._full():
                 self._skipped[sample.stream] += 1
                 self._lose(sample.stream, "readings came faster than they could be recorded")
@@ -149,17 +157,6 @@ class Recorder:
         with self._lock:
             if not self._full():
                 self._put(_Said(stream, accounts, now_ns), 0)
-
-    def wait(self, timeout_s: float = 10.0) -> None:
-        """Wait until half of the queue is free, for whoever plays a file faster than it happened.
-
-        Not for live sensors: it blocks, for `timeout_s` at most.
-        """
-        until_s = time.monotonic() + timeout_s
-        with self._lock:
-            while self._queued_bytes > QUEUE_BYTES // 2 or len(self._queue) > QUEUE_MOST // 2:
-                if not self._lock.wait(max(until_s - time.monotonic(), 0)):
-                    return
 
     def close(self, timeout_s: float = 30.0) -> None:
         """Write what waits, close the file. Blocks, for `timeout_s` at most; safe to call twice."""
@@ -188,6 +185,9 @@ class Recorder:
                 waiting=len(self._queue),
                 trouble=said,
             )
+
+    def _roomy(self) -> bool:
+        return self._queued_bytes < QUEUE_BYTES // 2 and len(self._queue) < QUEUE_MOST // 2
 
     def _full(self) -> bool:
         return self._closing or self._queued_bytes >= QUEUE_BYTES or len(self._queue) >= QUEUE_MOST
