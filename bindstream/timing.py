@@ -1,53 +1,36 @@
 """A device's own clock, or its count of readings, laid on the host's time.
 
 Delay only ever adds: what a device stamped at tick t arrives at the host's time of t plus some
-delay, so the truth lies along the lower envelope of the (tick, arrival) points. `DeviceClock` fits
-a line under the recent ones: the edge of their lower convex hull that spans their middle, the line
-below all points that lies closest to them (S. Moon, P. Skelly, D. Towsley, "Estimation and removal
-of clock skew from network delay measurements", INFOCOM 1999).
+delay, so the truth lies along the lower envelope of the (tick, arrival) points. `DeviceClock` lays
+a line under the recent ones (see `bindstream.envelope`), and begins a new one where the device's
+clock was set. Measured against recursive least squares and the Lab Streaming Layer's dejittering by
+bench/time.py: an average follows whatever is delayed, the envelope does not.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
-BINS = 30
-"""The fit keeps the least delayed point of each of so many stretches of its window."""
-SKEW = 0.01
-"""How far a clock's rate may be from its nominal one; ceramic resonators are good to 0.5 %."""
+from bindstream.envelope import Envelope, Point, slope_under
+
 SLEW = 0.05
 """How much faster or slower time runs while it catches up with a better fit: never backwards."""
 STEP_NS = 500_000_000
 """A device that was silent for so long has lost readings, though its clock went on."""
+EARLY_NS = 100_000_000
+"""Delay only adds: an item so much ahead of the line was stamped by a clock that was set forward.
+Less is a first line that lay too high."""
+FOUND = 2
+"""So many items in step with one another, which the line rules out, are a clock that was set: one
+alone is a broken stamp."""
+BEHIND = 8
+"""So many in step, all stamped before what came last but not by much, are a clock that was set back
+by a little: fewer may have been overtaken on their way."""
 
 Item = TypeVar("Item")
-
-
-class Point(NamedTuple):
-    """One stamp of the device and when it arrived, host ns."""
-
-    tick: int
-    arrival_ns: int
-
-
-@dataclass(frozen=True)
-class Line:
-    """Host time of a tick: `host_ns` at `tick`, `slope` ns a tick."""
-
-    tick: int
-    host_ns: int
-    slope: float
-
-    def at(self, tick: int) -> int:
-        return self.host_ns + round((tick - self.tick) * self.slope)
-
-    def delay_ns(self, point: Point) -> int:
-        """How much later than on the line the point arrived; negative: earlier."""
-        return point.arrival_ns - self.at(point.tick)
 
 
 @dataclass(frozen=True)
@@ -60,6 +43,9 @@ class Placed(Generic[Item]):
     gap: str = ""
 
 
+_Held = tuple[Point, Item]
+
+
 class DeviceClock(Generic[Item]):
     """Gives the items of one device their host times, in order, as soon as they can be told.
 
@@ -67,13 +53,16 @@ class DeviceClock(Generic[Item]):
         tick_ns: nominal host ns of one tick; None where it has to be measured (a count of readings
             of unknown rate).
         window_s: the line is fitted under this much of the past.
-        late_s: an item off the line by more is held until a later one tells: if those are on time
-            again it was only delayed, if none is for `settle_s` then readings were lost or the
-            device's clock was set, and the fit begins anew with a gap.
-        settle_s: how long the first items are held, so that the first line is a good one.
+        late_s: an item later than the line by more is held until another tells: if that is on time
+            it was only delayed, if none is for `settle_s` and they do not catch up, then readings
+            were lost or the device's clock stood still, and the fit begins anew with a gap.
+        settle_s: how long the first items are held, and those after a jump, so that the first line
+            is a good one.
 
-    `dropped` counts items whose stamp cannot be: those that go back, or ahead of their own
-    arrival, for a moment only.
+    A clock that was set or began anew is found with the second item that tells so (see `FOUND`,
+    `EARLY_NS` and `BEHIND`), counted in `jumps`, and marked by a gap; no line is ever fitted over
+    both sides. `dropped` counts items whose stamp cannot be: those that go back, or ahead of their
+    own arrival, for a moment only.
     """
 
     def __init__(
@@ -85,14 +74,16 @@ class DeviceClock(Generic[Item]):
         settle_s: float = 0.5,
     ) -> None:
         self.dropped = 0
+        self.jumps = 0
         self._tick_ns = tick_ns
-        self._window_ns = round(window_s * 1e9)
+        self._envelope = Envelope(round(window_s * 1e9), tick_ns)
         self._late_ns = round(late_s * 1e9)
+        self._early_ns = min(EARLY_NS, self._late_ns)
         self._settle_ns = round(settle_s * 1e9)
-        self._held: list[tuple[Point, Item]] = []
-        self._line: Line | None = None
-        self._bins: deque[Point] = deque()
-        self._bin_start = 0
+        self._held: list[_Held[Item]] = []
+        self._in_step = 0  # so many of the newest that are held follow one another
+        self._waiting_from = Point(0, 0)  # which of those held the line is given time to fit again
+        self._settling = True  # what is held gets a line of its own
         self._gap = ""
         self._last: tuple[int, int] | None = None  # tick and host ns given last
         self._measured: float | None = None
@@ -100,7 +91,7 @@ class DeviceClock(Generic[Item]):
     @property
     def slope(self) -> float | None:
         """Host ns of one tick as measured; None before there is a line."""
-        return self._line.slope if self._line else None
+        return self._envelope.slope
 
     @property
     def first_slope(self) -> float | None:
@@ -108,47 +99,53 @@ class DeviceClock(Generic[Item]):
         return self._measured
 
     @property
+    def points(self) -> tuple[Point, ...]:
+        """What the line is fitted to, oldest first."""
+        return self._envelope.points
+
+    @property
     def uncertainty_ns(self) -> int:
         """How far the least delays of the window lie above the line, typically."""
-        if self._line is None or not self._bins:
-            return 0
-        over = sorted(self._line.delay_ns(point) for point in self._bins)
-        return max(over[len(over) // 2], 0)
+        return self._envelope.over_ns()
 
     def place(self, tick: int, arrival_ns: int, item: Item) -> list[Placed[Item]]:
         """Take an item in; returns those whose time is settled now, oldest first."""
         point = Point(tick, arrival_ns)
-        if self._line is not None and self._fits(point):
-            held, self._held = self._held, []
-            settled = [*self._believable(held, point), (point, item)] if held else [(point, item)]
+        if not self._settling and self._fits(point):
+            settled = [*self._believable(point), (point, item)]
             for settled_point, _ in settled:
-                if self._keep(settled_point):
-                    self._fit()
+                self._envelope.push(settled_point)
             return self._timed(settled)
-        self._held.append((point, item))
-        if arrival_ns - self._held[0][0].arrival_ns < self._settle_ns:
-            return []
-        return self._begin()
+        self._hold((point, item))
+        if not self._settling:
+            self._look_for_jump()
+        waited = arrival_ns - self._held[0][0].arrival_ns >= self._settle_ns
+        return self._begin() if self._settling and waited else []
 
     def flush(self) -> list[Placed[Item]]:
         """Settle what is held, as well as can be: the device is gone."""
-        return self._begin() if self._held else []
+        if self._held and not self._settling:
+            self._forget()
+        return self._begin(at_end=True) if self._held else []
 
     def restart(self, gap: str) -> list[Placed[Item]]:
         """Items are missing from here on: settle what is held, then begin anew with this gap."""
         flushed = self.flush()
-        self._line, self._gap = None, gap
+        self._settling, self._gap = True, gap
         return flushed
 
     def _fits(self, point: Point) -> bool:
-        assert self._line is not None
-        ahead = self._last is None or point.tick >= self._last[0]
-        return ahead and abs(self._line.delay_ns(point)) <= self._late_ns
+        delay_ns = self._envelope.delay_ns(point)
+        return not self._behind(point) and -self._early_ns <= delay_ns <= self._late_ns
 
-    def _believable(self, held: list[tuple[Point, Item]], now: Point) -> list[tuple[Point, Item]]:
+    def _behind(self, point: Point) -> bool:
+        return self._last is not None and point.tick < self._last[0]
+
+    def _believable(self, now: Point) -> list[_Held[Item]]:
         """Held items that turn out to have been delayed only."""
-        kept: list[tuple[Point, Item]] = []
-        floor = self._last[0] if self._last else held[0][0].tick
+        held, self._held = self._held, []
+        kept: list[_Held[Item]] = []
+        floor = self._last[0] if self._last else now.tick
         for point, item in held:
             if floor <= point.tick <= now.tick:
                 kept.append((point, item))
@@ -156,32 +153,100 @@ class DeviceClock(Generic[Item]):
         self.dropped += len(held) - len(kept)
         return kept
 
-    def _begin(self) -> list[Placed[Item]]:
-        """A first line under the held items, which settles them."""
+    def _look_for_jump(self) -> None:
+        """Whether what is held tells that the line holds no more; it is forgotten then."""
+        newest = self._held[-1][0]
+        delay_ns = self._envelope.delay_ns(newest)
+        needed = math.inf
+        if delay_ns < 0 or (self._behind(newest) and delay_ns > self._late_ns):
+            needed = FOUND
+        elif self._behind(newest):
+            needed = BEHIND
+        if self._in_step >= needed or not self._may_catch_up(newest):
+            self._forget()
+
+    def _may_catch_up(self, newest: Point) -> bool:
+        """Whether what is held may only be delayed: not for long yet, or by less and less."""
+        if len(self._held) == 1:
+            self._waiting_from = newest
+        if newest.arrival_ns - self._waiting_from.arrival_ns < self._settle_ns:
+            return True
+        fell_ns = self._envelope.delay_ns(self._waiting_from) - self._envelope.delay_ns(newest)
+        self._waiting_from = newest
+        return fell_ns > self._early_ns
+
+    def _hold(self, held: _Held[Item]) -> None:
+        in_step = bool(self._held) and self._follows(self._held[-1], held)
+        self._in_step = self._in_step + 1 if in_step else 1
+        self._held.append(held)
+
+    def _follows(self, before: _Held[Item], after: _Held[Item]) -> bool:
+        """Whether the device's clock cannot have been set between the two: it neither went back,
+        nor ran ahead of the host's."""
+        ticks = after[0].tick - before[0].tick
+        passed_ns = after[0].arrival_ns - before[0].arrival_ns
+        slope = self._tick_ns or self.slope
+        return ticks >= 0 and (slope is None or ticks * slope - passed_ns <= self._early_ns)
+
+    def _forget(self) -> None:
+        """What is held in one piece begins anew; what came before it cannot be placed."""
+        self.dropped += len(self._held) - self._in_step
+        self._held, self._settling = self._held[-self._in_step :], True
+        self._mark_jump(self._held[0][0])
+
+    def _mark_jump(self, point: Point) -> None:
+        self.jumps += 1
+        self._gap = self._describe_jump(point)
+
+    def _begin(self, *, at_end: bool = False) -> list[Placed[Item]]:
+        """First lines under the held items, one for each piece of them, which settles them; what
+        came after a jump goes on being held until there is enough of it."""
+        placed: list[Placed[Item]] = []
+        self._settling = False
+        pieces = self._pieces()
+        for i, piece in enumerate(pieces):
+            if i:
+                self._mark_jump(piece[0][0])
+            lasted_ns = piece[-1][0].arrival_ns - piece[0][0].arrival_ns
+            if i == len(pieces) - 1 > 0 and lasted_ns < self._settle_ns and not at_end:
+                self._held, self._settling = piece, True
+            else:
+                placed += self._laid(piece)
+        return placed
+
+    def _pieces(self) -> list[list[_Held[Item]]]:
+        """What is held, parted where the device's clock was set; broken stamps are dropped."""
         held, self._held = self._held, []
-        if self._line is not None:
-            self._gap = self._describe_jump(held[0][0])
-        back = [i for i in range(1, len(held)) if held[i][0].tick < held[i - 1][0].tick]
-        if back:  # the device began anew while it was being held
-            self.dropped += back[-1]
-            held = held[back[-1] :]
-        points = [point for point, _ in held]
+        pieces = [held[:1]]
+        for each in held[1:]:
+            if len(pieces) > 1 and len(pieces[-1]) < BEHIND and self._follows(pieces[-2][-1], each):
+                pieces.pop()  # what came before it goes on: these were broken, or overtaken
+            if self._follows(pieces[-1][-1], each):
+                pieces[-1].append(each)
+            else:
+                pieces.append([each])
+        if len(pieces) > 2 + len(held) // 4:  # the rate is not what it was said to be
+            back = [i for i in range(1, len(held)) if held[i][0].tick < held[i - 1][0].tick]
+            pieces = [held[back[-1] if back else 0 :]]
+        pieces = [piece for piece in pieces[:-1] if len(piece) >= FOUND] + pieces[-1:]
+        self.dropped += len(held) - sum(map(len, pieces))
+        return pieces
+
+    def _laid(self, piece: list[_Held[Item]]) -> list[Placed[Item]]:
+        """A line of their own under these items, and their times on it."""
+        points = [point for point, _ in piece]
         self._measured = self._first_slope(points)
         slope = self._tick_ns if self._tick_ns is not None else self._measured
         if slope is None:  # a single reading: any rate will do
-            slope = self._line.slope if self._line else 1.0
-        self._line = _under(points, slope)
-        self._bins.clear()
-        for point in points:
-            self._keep(point)
+            slope = self.slope or 1.0
+        self._envelope.begin(points, slope)
         self._last = None
-        return self._timed(held)
+        return self._timed(piece)
 
     def _describe_jump(self, point: Point) -> str:
-        assert self._line is not None
-        if self._last is not None and point.tick < self._last[0]:
+        if self._behind(point):
             return "the device began anew"
-        off_s = self._line.delay_ns(point) / 1e9
+        off_s = self._envelope.delay_ns(point) / 1e9
         if off_s > 0:
             return f"{off_s:.2f} s of readings are missing"
         if self._tick_ns is None:
@@ -192,9 +257,9 @@ class DeviceClock(Generic[Item]):
         if points[-1].tick == points[0].tick or points[-1].arrival_ns == points[0].arrival_ns:
             return None
         # A backlog that came at one go has no slope of its own.
-        return _slope(points) or _slope([points[0], points[-1]])
+        return slope_under(points) or slope_under([points[0], points[-1]])
 
-    def _timed(self, settled: list[tuple[Point, Item]]) -> list[Placed[Item]]:
+    def _timed(self, settled: list[_Held[Item]]) -> list[Placed[Item]]:
         placed = []
         for point, item in settled:
             gap, self._gap = self._gap or self._silence(point.tick), ""
@@ -202,82 +267,18 @@ class DeviceClock(Generic[Item]):
         return placed
 
     def _silence(self, tick: int) -> str:
-        assert self._line is not None
         if self._last is None:
             return ""
-        silent_ns = (tick - self._last[0]) * self._line.slope
+        silent_ns = (tick - self._last[0]) * self._envelope.line.slope
         return f"the device was silent for {silent_ns / 1e9:.2f} s" if silent_ns > STEP_NS else ""
 
     def _time_of(self, point: Point) -> int:
         """The line's time of the point, approached without ever stepping back."""
-        assert self._line is not None
-        host_ns = self._line.at(point.tick)
+        host_ns = self._envelope.line.at(point.tick)
         if self._last is not None:
-            step_ns = round((point.tick - self._last[0]) * self._line.slope)
+            step_ns = round((point.tick - self._last[0]) * self._envelope.line.slope)
             off_ns = host_ns - self._last[1] - step_ns
             most_ns = round(step_ns * SLEW)
             host_ns = self._last[1] + step_ns + min(max(off_ns, -most_ns), most_ns)
         self._last = (point.tick, host_ns)
         return host_ns
-
-    def _keep(self, point: Point) -> bool:
-        """Keep the least delayed point of each bin; whether the line has to be fitted anew."""
-        assert self._line is not None
-        bin_ticks = self._window_ns / BINS / self._line.slope
-        if not self._bins or point.tick - self._bin_start >= bin_ticks:
-            self._bin_start = point.tick
-            self._bins.append(point)
-            if len(self._bins) > BINS:
-                self._bins.popleft()
-            return True
-        if self._line.delay_ns(point) < self._line.delay_ns(self._bins[-1]):
-            self._bins[-1] = point
-        return self._line.delay_ns(point) < 0
-
-    def _fit(self) -> None:
-        assert self._line is not None
-        points = list(self._bins)
-        slope = self._line.slope
-        span = points[-1].tick - points[0].tick
-        if self._tick_ns is not None and span * self._tick_ns < self._window_ns / 3:
-            slope = self._tick_ns  # too short a stretch to tell its rate from its jitter
-        elif span > 0:
-            slope = _slope(points) or slope
-        if self._tick_ns is not None:
-            slope = min(max(slope, self._tick_ns * (1 - SKEW)), self._tick_ns * (1 + SKEW))
-        self._line = _under(points, slope)
-
-
-def _under(points: Sequence[Point], slope: float) -> Line:
-    """The highest line of this slope that has no point below it, anchored at the newest point."""
-    flat = Line(points[-1].tick, points[-1].arrival_ns, slope)
-    return Line(flat.tick, flat.host_ns + min(flat.delay_ns(p) for p in points), slope)
-
-
-def _hull(points: Sequence[Point]) -> list[Point]:
-    """The lower convex hull of points in order of their ticks."""
-    hull: list[Point] = []
-    for point in points:
-        if hull and point.tick == hull[-1].tick:
-            if point.arrival_ns >= hull[-1].arrival_ns:
-                continue
-            hull.pop()
-        while len(hull) > 1 and _above(hull[-1], hull[-2], point):
-            hull.pop()
-        hull.append(point)
-    return hull
-
-
-def _above(middle: Point, left: Point, right: Point) -> bool:
-    """Whether `middle` lies on or above the line from `left` to `right`."""
-    rise = (right.arrival_ns - left.arrival_ns) * (middle.tick - left.tick)
-    return (middle.arrival_ns - left.arrival_ns) * (right.tick - left.tick) >= rise
-
-
-def _slope(points: Sequence[Point]) -> float:
-    """Host ns a tick along the hull's edge that spans the middle of the points; never negative."""
-    hull = _hull(points)
-    middle = (points[0].tick + points[-1].tick) / 2
-    edges = list(pairwise(hull))
-    low, high = next(((a, b) for a, b in edges if b.tick >= middle), edges[-1])
-    return max((high.arrival_ns - low.arrival_ns) / (high.tick - low.tick), 0.0)

@@ -195,3 +195,108 @@ def test_whatever_comes_each_item_comes_out_once_at_most_and_in_order(
     assert len(items) + clock.dropped == len(points)
     for before, after in itertools.pairwise(placed):
         assert after.gap or after.host_ns >= before.host_ns
+
+
+def sides_of(clock: DeviceClock[int], side: dict[int, int]) -> set[int]:
+    """On which sides of jumps the points lie that the line is fitted to."""
+    return {side[point.arrival_ns] for point in clock.points}
+
+
+@pytest.mark.parametrize(
+    ("jump_s", "within"), [(15.0, 2), (-12.0, 2), (0.3, 2), (-0.3, 8), (-400.0, 2)]
+)
+@pytest.mark.parametrize("at", [60, 2000])
+@pytest.mark.parametrize("burst_ms", [0, 40])
+def test_a_jump_is_found_with_the_second_reading_and_no_line_spans_it(
+    jump_s: float, within: int, at: int, burst_ms: int
+) -> None:
+    true_ns = START_NS + np.arange(3000, dtype=np.int64) * 5 * MS
+    ticks = true_ns - START_NS + 500 * S
+    ticks[at:] += round(jump_s * S)
+    arrivals = in_order(true_ns, jitter(3000, scale_ms=2))
+    if burst_ms:
+        arrivals = -(-arrivals // (burst_ms * MS)) * burst_ms * MS
+    arrivals = arrivals + np.arange(3000)  # each tells its side
+    side = {int(arrival): int(n >= at) for n, arrival in enumerate(arrivals)}
+    clock, placed, found = timed(late_s=0.5), [], None
+    for n, (tick, arrival) in enumerate(zip(ticks.tolist(), arrivals.tolist(), strict=True)):
+        settled = clock.place(tick, arrival, n)
+        assert not settled or len(sides_of(clock, side)) == 1
+        placed += settled
+        if found is None and clock.jumps:
+            found = n - at + 1
+    assert found is not None
+    settling = at * 5 * MS < 0.5 * S  # the first line is awaited then, and tells
+    assert found <= (100 if settling else within)
+    assert clock.jumps == 1
+    assert [p.item for p in placed] == list(range(3000))
+    assert [p.item for p in placed if p.gap] == [at]
+    assert np.abs(errors_ms(placed, true_ns)).max() < 15
+    assert (np.diff([p.host_ns for p in placed]) >= 0).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    loss=st.floats(0, 0.3),
+    twice=st.floats(0, 0.2),
+    jitter_ms=st.floats(0, 20),
+    jumps_s=st.lists(st.floats(-20, 20).filter(lambda s: abs(s) > 0.2), max_size=3),
+)
+def test_loss_repeats_and_jumps_never_turn_time_back_nor_move_it_far(
+    seed: int, loss: float, twice: float, jitter_ms: float, jumps_s: list[float]
+) -> None:
+    rng = np.random.default_rng(seed)
+    true_ns = START_NS + np.arange(3000, dtype=np.int64) * 5 * MS
+    ticks = true_ns - START_NS + 500 * S
+    for i, jump_s in enumerate(jumps_s):
+        ticks[700 * (i + 1) :] += round(jump_s * S)
+    arrivals = in_order(true_ns, (rng.uniform(0, jitter_ms, 3000) * MS).astype(np.int64))
+    came = np.repeat(np.arange(3000), (rng.random(3000) >= loss) * (1 + (rng.random(3000) < twice)))
+    clock = timed(late_s=0.5)
+    placed = fed(clock, ticks[came], arrivals[came])
+    assert clock.jumps == len(jumps_s)
+    assert len(placed) + clock.dropped == len(came)
+    assert len(placed) > 0.99 * len(came)
+    assert np.abs(errors_ms(placed, true_ns[came])).max() < jitter_ms + 1
+    assert (np.diff([p.host_ns for p in placed]) >= 0).all()
+
+
+def test_readings_that_were_overtaken_are_dropped_and_counted_and_are_no_jump() -> None:
+    true_ns = START_NS + np.arange(4000, dtype=np.int64) * 5 * MS
+    arrivals = true_ns + np.random.default_rng(3).integers(0, 12 * MS, 4000)
+    order = np.argsort(arrivals, kind="stable")
+    clock = timed(late_s=0.5)
+    placed = fed(clock, (true_ns - START_NS)[order], arrivals[order])
+    assert (clock.jumps, {p.gap for p in placed}) == (0, {""})
+    assert 0 < clock.dropped == 4000 - len(placed)
+    items = order[[p.item for p in placed]]
+    assert (np.diff(items) > 0).all()
+    assert np.abs((np.array([p.host_ns for p in placed]) - true_ns[items]) / MS).max() < 13
+
+
+def test_a_backlog_that_drains_slowly_is_waited_for() -> None:
+    true_ns = START_NS + np.arange(6000, dtype=np.int64) * 5 * MS
+    arrivals = true_ns + MS
+    for n in range(2000, 6000):  # nothing for a second, then a reading every 3 ms
+        arrivals[n] = max(arrivals[n], arrivals[n - 1] + 3 * MS, START_NS + 11 * S)
+    for clock, ticks in (
+        (counted(), np.arange(6000)),
+        (timed(late_s=0.5), true_ns - START_NS),
+    ):
+        placed = fed(clock, ticks, arrivals)
+        assert [p.item for p in placed] == list(range(6000))
+        assert {p.gap for p in placed} == {""}
+        assert np.abs(errors_ms(placed, true_ns)).max() < 8
+
+
+def test_a_flood_of_impossible_stamps_costs_no_more_than_as_many_good_ones() -> None:
+    clock, fits = timed(late_s=0.5), []
+    true_fit = clock._follows
+    clock._follows = lambda a, b: fits.append(1) or true_fit(a, b)  # type: ignore[method-assign, func-returns-value]
+    for n in range(200):
+        clock.place(n * 5 * MS, START_NS + n * 5 * MS, n)
+    fits.clear()
+    for n in range(20_000):  # all within the time that is waited for the next good one
+        clock.place(-(n % 2) * 10**18, START_NS + S + n * 1000, n)
+    assert len(fits) <= 4 * 20_000

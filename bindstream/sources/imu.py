@@ -95,6 +95,14 @@ def imu_source(options: ImuOptions, context: SourceContext) -> ImuFile | ImuLine
     return ImuLine(context, options)
 
 
+def device_clock(*, timed: bool) -> DeviceClock[Any]:
+    """The clock of a device that tells its own time, ns, or of one whose readings are counted."""
+    if timed:
+        return DeviceClock(tick_ns=1.0, window_s=15, late_s=0.5)
+    # A count loses its place with every lost reading, so it looks less far back.
+    return DeviceClock(tick_ns=None, window_s=5, late_s=0.1, settle_s=1.0)
+
+
 class ImuLine:
     """A live IMU. Times are the device's own where it sends them, laid on the host's; else those of
     readings that come at an even rate, as measured. See `bindstream.timing`."""
@@ -163,9 +171,11 @@ class ImuLine:
         self._line = self._lost = None
 
     def notes(self) -> dict[str, int]:
-        """Counts of what was skipped, by reason: see the parsers; "misplaced": impossible times."""
-        misplaced = self._clock.dropped if self._clock else 0
-        return {**self._parser.counts, **({"misplaced": misplaced} if misplaced else {})}
+        """Counts of what was skipped, by reason: see the parsers; "misplaced": impossible times;
+        "jumps": how often the device's clock was set or began anew, or readings were lost."""
+        clock = self._clock
+        placing = {"misplaced": clock.dropped, "jumps": clock.jumps} if clock else {}
+        return {**self._parser.counts, **{name: n for name, n in placing.items() if n}}
 
     def _receive(self, line: Line) -> None:
         data = line.read()
@@ -180,12 +190,7 @@ class ImuLine:
         timed = reading.time_ns is not None
         if self._clock is None:
             self._timed = timed
-            # A count loses its place with every lost reading, so it looks less far back.
-            self._clock = (
-                DeviceClock(tick_ns=1.0, window_s=15, late_s=0.5)
-                if timed
-                else DeviceClock(tick_ns=None, window_s=5, late_s=0.1, settle_s=1.0)
-            )
+            self._clock = device_clock(timed=timed)
         if timed != self._timed:
             raise lost(self._context, "the columns changed midway.", "It is opened again.")
         self._count += 1 + reading.lost
