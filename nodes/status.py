@@ -71,6 +71,8 @@ def troubles(
             said[f"stream {stream.name}"] = f"silent for {reader.silent_s:.0f} s"
         if health.evidence is not None and health.evidence.trouble:
             said[f"evidence of {stream.name}"] = health.evidence.trouble
+        if health.recording is not None and health.recording.trouble:
+            said[f"recording of {stream.name}"] = health.recording.trouble
     for embedder in embedders:
         if embedder.failed:
             said[embedder.name] = f"cannot be started: {embedder.failed}"

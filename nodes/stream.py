@@ -21,14 +21,18 @@ from bindstream.evidence import EvidenceHealth, Keeper
 from bindstream.flight import Flight
 from bindstream.gate import bare
 from bindstream.intake import Intake, IntakeHealth
+from bindstream.recording import RecorderHealth
 from bindstream.records import Window
 from nodes.evidence import EvidenceEar
+from nodes.recording import Reel
 from nodes.wiring import Wiring
 
 RECOVERY_S = 5.0
 """How long a restarted stream waits to hear what became of the windows it had in hand."""
 LAST_WORD_S = 0.4
 """How long an embedding actor may take to say at the end what it published."""
+CLOSE_S = 1.5
+"""How long what is to be recorded may take to be written at the end."""
 TAKEOVER_S = 40.0
 """How long a restarted stream waits for the process that it replaces to be gone."""
 
@@ -38,8 +42,8 @@ class StreamHealth:
     """What a stream actor says of itself.
 
     `node` is the id of the Ray node it runs on, `beat_s` the age of its loop's last turn; `silent`
-    says that its live sensor has been so for longer than its modality allows; `evidence` is None
-    where none is kept.
+    says that its live sensor has been so for longer than its modality allows; `evidence` and
+    `recording` are None where none is kept.
     """
 
     pid: int
@@ -51,6 +55,7 @@ class StreamHealth:
     ended: bool
     error: str
     evidence: EvidenceHealth | None = None
+    recording: RecorderHealth | None = None
 
 
 class StreamNode:
@@ -60,6 +65,7 @@ class StreamNode:
         start_ns: the run's nominal beginning, UTC ns.
         embedders: names of the embedding actors, taken in turn.
         evidence: how what the sensor gives is kept around alerts; None if it is not.
+        reel: where it is recorded; None if it is not.
     """
 
     def __init__(
@@ -69,6 +75,7 @@ class StreamNode:
         start_ns: int,
         embedders: Sequence[str],
         evidence: EvidenceConfig | None = None,
+        reel: Reel | None = None,
     ) -> None:
         self._embedders = [ray.get_actor(name) for name in embedders]
         clock = wiring.clock.here()
@@ -80,7 +87,8 @@ class StreamNode:
             )
         keeper = Keeper(config, evidence) if evidence is not None else None
         self._evidence = EvidenceEar(wiring, clock, keeper) if keeper is not None else None
-        hearers = (keeper,) if keeper is not None else ()
+        self._recorder = reel.recorder(config) if reel is not None else None
+        hearers = [each for each in (keeper, self._recorder) if each is not None]
         self._intake = Intake(config, clock, start_ns, wiring.ledger(config.name), hearers)
         self._flight: Flight | None = None
         self._refs: dict[Any, Window] = {}
@@ -102,6 +110,7 @@ class StreamNode:
             ended=self._ended.is_set(),
             error=self._error,
             evidence=self._evidence.health() if self._evidence is not None else None,
+            recording=self._recorder.health() if self._recorder is not None else None,
         )
 
     def drain(self, timeout_s: float) -> StreamHealth:
@@ -136,6 +145,8 @@ class StreamNode:
         self._intake.close(self._published(LAST_WORD_S) if unanswered else {})
         if self._evidence is not None:
             self._evidence.end()
+        if self._recorder is not None:
+            self._recorder.close(CLOSE_S)
         self._ended.set()
 
     def _recover(self) -> None:

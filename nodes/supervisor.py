@@ -19,6 +19,7 @@ from bindstream.clock import Clock
 from bindstream.config import BusSinkConfig, Config, EvidenceConfig, SinkConfig
 from bindstream.control import Answer, ControlServer, Request
 from bindstream.errors import BindstreamError, ModelError
+from bindstream.sources.registry import is_recorded
 from bindstream.state import Notebook, State, open_state
 from nodes.alert_desk import AlertDesk
 from nodes.books import Books
@@ -29,10 +30,11 @@ from nodes.encoding import QueryEncoder
 from nodes.history import HistoryHealth, HistoryNode
 from nodes.match import MatchHealth, MatchNode
 from nodes.placement import actor, alive_nodes, check_gpus, here, placed, unplaceable
+from nodes.recording import BusRecording
 from nodes.status import actor_status, stream_status, troubles
 from nodes.stream import StreamHealth, StreamNode
 from nodes.watched import START_S, Watched, gather, reason
-from nodes.wiring import Wiring
+from nodes.wiring import MATCH, Wiring
 
 ASK_S = 0.2
 """How long one actor may take to say its health before the next one is asked."""
@@ -51,12 +53,16 @@ class Supervisor:
     Use as a context manager, or call `start` and `stop`. `poll` must be called about once a second;
     it is where dead and frozen actors are noticed.
 
+    Args:
+        transcript: the file that what comes of recordings is written down in, in their order.
+
     Raises:
         BindstreamError: from `start`: the run cannot begin, and nothing of it is left behind.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, transcript: Path | None = None) -> None:
         self.config = config
+        self._transcript = transcript
         self.warnings: deque[str] = deque(maxlen=100)
         self._news: deque[str] = deque(maxlen=100)
         self.start_ns = 0  # the run's nominal beginning, UTC ns; a recording's time starts there
@@ -68,6 +74,7 @@ class Supervisor:
         self._state: State | None = None
         self._history: Watched[HistoryHealth] | None = None
         self._books: Books | None = None
+        self._recording: BusRecording | None = None
         self._broker: Broker | None = None
         self._control: ControlServer | None = None
         self._lock = threading.RLock()
@@ -111,16 +118,24 @@ class Supervisor:
         inbound = reachable(self._broker.inbound)
         address = reachable(self._broker.address)
         names = frozenset(stream.name for stream in self.config.streams)
-        wiring = Wiring(clock, self._folder, inbound, address, bus.keys, names)
+        lined_up = all(is_recorded(s.source, s.modality) for s in self.config.streams)
+        wiring = Wiring(
+            clock, self._folder, inbound, address, bus.keys, names, lined_up, self._transcript
+        )
         self._books = Books(wiring)
         if self.config.history is not None:  # which is to listen before anything is published
             kept = actor(HistoryNode, here()).remote(wiring, self.config.history, clock.now_ns())
             self._history = self._watched("history", kept)
         self._start_embedders(wiring)
+        if (record := self.config.record) is not None:
+            record = record.model_copy(update={"path": record.path.absolute()})
+            self._recording = BusRecording(
+                self.config, record, wiring, self._fingerprint(), self._books.of
+            )
         # The files of its sinks belong where the run was started.
         kept = self._evidence.path if self._evidence is not None else None
-        match = actor(MatchNode, here()).remote(
-            wiring, self._sinks(), kept, self._state and self._state.path
+        match = actor(MatchNode, {"name": MATCH, **here()}).remote(
+            wiring, self._sinks(), kept, self._state.path if self._state else self._own_state
         )
         self._match = self._watched("match", match)
         try:
@@ -139,10 +154,18 @@ class Supervisor:
         embedders = [e.name for e in self._embedders]
         for stream in self.config.streams:
             node = actor(StreamNode, placed(stream.placement))
-            handle = node.remote(stream, wiring, self.start_ns, embedders, self._evidence)
+            reel = self._recording.reel if self._recording is not None else None
+            handle = node.remote(stream, wiring, self.start_ns, embedders, self._evidence, reel)
             self._streams.append(self._watched(stream.name, handle))
         self._control = ControlServer(bus.control, self.answer, bus.keys)
         self._begun_s = time.monotonic()
+
+    @property
+    def _own_state(self) -> Path:
+        """Where a run that keeps no state has its alerts, so that a match actor which dies loses
+        none; it goes with the run."""
+        assert self._folder is not None
+        return self._folder / "alerts.db"
 
     @property
     def _evidence(self) -> EvidenceConfig | None:
@@ -151,9 +174,11 @@ class Supervisor:
         return kept and kept.model_copy(update={"path": kept.path.absolute()})
 
     def _sinks(self) -> tuple[SinkConfig, ...]:
-        """Those of the configuration; the bus among them where streams keep evidence of alerts."""
+        """Those of the configuration; the bus among them where alerts are kept evidence of, or
+        recorded."""
         sinks = self.config.sinks
-        if self.config.evidence is None or any(sink.kind == "bus" for sink in sinks):
+        heard = self.config.evidence or self.config.record
+        if heard is None or any(sink.kind == "bus" for sink in sinks):
             return sinks
         return (*sinks, BusSinkConfig(kind="bus"))
 
@@ -204,6 +229,9 @@ class Supervisor:
                     self._desk.begin_match()
                 except BindstreamError as error:  # asked again in the next round
                     others["match"] = error.what
+            if self._recording is not None:
+                self._recording.due()
+                others |= self._recording.troubles()
             self._say_changes(others)
 
     def _homeless(self) -> dict[str, str]:
@@ -239,6 +267,9 @@ class Supervisor:
     @property
     def ended(self) -> bool:
         """True once every stream was a recording and is over, or cannot be started."""
+        match = self._match.health if self._match is not None else None
+        if match is not None and match.is_behind:
+            return False
         return bool(self._streams) and all(
             s.failed or (s.health and s.health.ended) for s in self._streams
         )
@@ -254,6 +285,7 @@ class Supervisor:
                 "embedders": {e.name: actor_status(e) for e in self._embedders},
                 "match": actor_status(self._match) if self._match else {},
                 "history": actor_status(self._history) if self._history else {},
+                "recording": self._recording.status() if self._recording else {},
                 "queries": self._desk.listed() if self._desk else [],
                 "rules": self._desk.rules.listed() if self._desk else [],
                 "warnings": list(self.warnings)[-20:],
@@ -290,6 +322,8 @@ class Supervisor:
             if self._evidence is not None:
                 refs = {s.handle.settle_evidence.remote(DRAIN_S): s for s in self._streams}
                 gather(refs, DRAIN_S + 1)
+            if self._recording is not None:
+                self._recording.close()
 
     def stop(self) -> None:
         """End every process of the run; safe to call twice."""
@@ -301,6 +335,8 @@ class Supervisor:
                 with contextlib.suppress(RayError):
                     ray.kill(watched.handle)
             stop_ray()
+        if self._recording is not None:
+            self._recording.close()
         if self._broker is not None:
             self._broker.close()
             self._broker = None

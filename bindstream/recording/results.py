@@ -67,7 +67,7 @@ def log_of(alert: Alert, log_ns: int) -> bytes:
 
 def encode_accounts(accounts: Accounts) -> bytes:
     """Accounts with what is pending, which follows from the rest."""
-    return msgspec.json.encode({**plain(accounts), "pending": accounts.pending})
+    return msgspec.json.encode(plain(accounts.plain()))
 
 
 def decode_accounts(data: bytes) -> Mapping[str, Any]:
