@@ -22,6 +22,8 @@ STAGES = (
 """In the order in which a window passes them; what lies between two is the later one's time:
 "arrived" is the way to the embedding process, "batched" the wait for company and for a tower that
 is busy with other windows, "embedded" the tower's own time."""
+AGAIN = "announced_again"
+"""The stage of an alert that an earlier process may have announced already."""
 TO_BUS, LESS_TOWER, TO_ALERT = "closed → bus", "closed → bus less tower", "closed → alert"
 MEMORY = 2000
 """Windows over which latencies are summed up."""

@@ -157,6 +157,7 @@ class Pipeline:
         if self.config.history is not None:
             self._history = writer_for(self.config.history, self.clock.now_ns())
         try:
+            yield from self._delivered(self._memory.untold(self.clock.now_ns()))
             yield from self._announced(self._memory.begin(self._watch))
             lineup = self._lineup
             yield from self._as_they_come() if lineup is None else self._in_order(lineup)
@@ -269,14 +270,20 @@ class Pipeline:
             stages = {**alert.stages, "alerted": self.clock.now_ns()}
             told.append(self._explainer.explained(dataclasses.replace(alert, stages=stages)))
         self._memory.keep(self._watch, told)
-        for alert in told:
+        return self._delivered(told)
+
+    def _delivered(self, alerts: Iterable[Alert]) -> Iterator[Alert]:
+        for alert in alerts:
             if self._transcript is not None:
                 self._transcript.alert(alert)
             if self._tape is not None:
                 self._tape.take(alert)
             for keeper in self._keepers.values():
                 keeper.take(alert, self.clock.now_ns())
-            yield alert
+            try:
+                yield alert
+            finally:  # whoever is asked has it now, and may go
+                self._memory.told([alert])
 
     @property
     def passed_ns(self) -> int:

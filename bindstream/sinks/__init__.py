@@ -7,10 +7,11 @@ from typing import Protocol
 from bindstream.bus import Publisher
 from bindstream.config import BusSinkConfig, JsonlSinkConfig, SinkConfig
 from bindstream.records import Alert
+from bindstream.sinks.delivery import Delivery
 from bindstream.sinks.jsonl import JsonlSink
 from bindstream.sinks.terminal import TerminalSink
 
-__all__ = ["JsonlSink", "Sink", "TerminalSink", "open_sink"]
+__all__ = ["Delivery", "JsonlSink", "Sink", "TerminalSink", "open_sink"]
 
 
 class Sink(Protocol):

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bindstream.budget.rejected import Judged
 from bindstream.config.rule import CombinedRule
 from bindstream.errors import StateError
+from bindstream.latency import AGAIN
 from bindstream.matcher import Query
 from bindstream.records import Alert
 from bindstream.state.kept import KeptAlert, Verdict
-from bindstream.state.store import State
+from bindstream.state.store import Announcement, State
 from bindstream.watch import Watch
 
 NOTED_NS = 1_000_000_000
 """How often it is noted how far open events have come."""
 WAITING_MOST = 1000
 """Announcements that wait while the disk is full; the oldest of more are not kept."""
+TOLD_AGAIN_NS = 24 * 3600 * 1_000_000_000
+"""What was written so long ago, and nobody was told of, is not announced any more: whoever asks
+for it finds it among the alerts."""
 JUDGED_MOST = 256
 """The latest verdicts that count for one query."""
 
@@ -35,7 +40,9 @@ class Memory:
     def __init__(self, state: State | None, trouble: str = "") -> None:
         self._state = state
         self._waiting: deque[KeptAlert] = deque(maxlen=WAITING_MOST)
+        self._told: list[Announcement] = []  # that the outbox does not know of yet
         self._lost = 0
+        self._too_old = ""
         self._noted_ns = 0
         self.trouble = trouble
 
@@ -58,6 +65,50 @@ class Memory:
             self.judge(watch, name)
         self._rest(watch)
         return ended
+
+    def untold(self, now_ns: int) -> list[Alert]:
+        """Announcements that an earlier process wrote and died before everybody was told of them,
+        in their order, each with the stage `AGAIN`; for before anything else is announced. Of
+        those that are too old `trouble` tells."""
+        if self._state is None:
+            return []
+        try:
+            found = self._state.untold()
+            old = [a for a in found if now_ns - a.stages.get("alerted", a.end_ns) > TOLD_AGAIN_NS]
+            self._state.told([(a.id, a.state) for a in old])
+        except StateError as error:
+            self.trouble = str(error)
+            return []
+        if old:
+            self.trouble = self._too_old = (
+                f"nobody may have been told of {len(old)} announcements of an earlier run, which "
+                f"are over a day old: `bindstream alerts` lists them, the last is {old[-1].id}"
+            )
+        return [
+            dataclasses.replace(alert, stages={**alert.stages, AGAIN: now_ns})
+            for alert in found
+            if alert not in old
+        ]
+
+    def told(self, alerts: Iterable[Alert]) -> None:
+        """Everybody was told of these announcements."""
+        if self._state is None:
+            return
+        self._told += [(alert.id, alert.state) for alert in alerts]
+        self._clear()
+
+    def _clear(self) -> None:
+        """Take from the outbox what everybody was told of."""
+        assert self._state is not None
+        if not self._told:
+            return
+        try:
+            self._state.told(self._told)
+        except StateError as error:
+            self.trouble = str(error)  # and again with the next
+            return
+        waiting = {(each.alert.id, each.alert.state) for each in self._waiting}
+        self._told = [each for each in self._told if each in waiting]
 
     def recall(self, watch: Watch, name: str) -> None:
         """Gives a watch what it is to know of a query or rule that was put while it runs."""
@@ -124,11 +175,13 @@ class Memory:
         assert self._state is not None
         try:
             if self._waiting:
-                self._state.keep_alerts(list(self._waiting))
+                self._state.keep_alerts(list(self._waiting), set(self._told))
                 self._waiting.clear()
+            self._clear()
             if events := watch.open():
                 self._state.note(events)
-            self.trouble = f"{self._lost} announcements could not be kept" if self._lost else ""
+            lost = f"{self._lost} announcements could not be kept" if self._lost else ""
+            self.trouble = "; ".join(filter(None, (self._too_old, lost)))
         except StateError as error:
             self.trouble = f"{error} Alerts are announced all the same; {len(self._waiting)} wait."
 

@@ -6,7 +6,7 @@ import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,19 @@ from bindstream.lock import Lock
 from bindstream.records import Alert
 from bindstream.rules import Open
 from bindstream.state.kept import ASKED, Kept, KeptAlert, Verdict
-from bindstream.state.tables import ALERT, FORGET, FORMAT, KEEP, LAST_ENDED, TABLES
+from bindstream.state.tables import (
+    ALERT,
+    FORGET,
+    FORMAT,
+    KEEP,
+    LAST_ENDED,
+    OUTBOX,
+    POST,
+    TABLES,
+)
 
+Announcement = tuple[str, str]
+"""An alert's id and its state, "started" or "ended": each is announced once."""
 ALERTS_MOST = 100_000
 """Alerts kept that nobody said anything of, the latest ones: about 200 MB."""
 FORGET_EVERY = 1000
@@ -74,9 +85,13 @@ class State:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         with self._transaction():
+            # Within: another process of the run may have made it meanwhile.
+            (found,) = self._db.execute("PRAGMA user_version").fetchone()
             if not found:
                 for statement in TABLES.split(";"):
                     self._db.execute(statement)
+            if found < FORMAT:
+                self._db.execute(OUTBOX)
                 self._db.execute(f"PRAGMA user_version = {FORMAT}")
             self._db.execute(FORGET, (ALERTS_MOST,))
 
@@ -151,8 +166,13 @@ class State:
         with self._said(), self._transaction():
             self._db.execute("DELETE FROM query WHERE id = ?", (name,))
 
-    def keep_alerts(self, kept: Sequence[KeptAlert]) -> None:
-        """On disk when this returns; verdicts that are there stay."""
+    def keep_alerts(self, kept: Sequence[KeptAlert], told: Collection[Announcement] = ()) -> None:
+        """On disk when this returns; verdicts that are there stay.
+
+        Args:
+            told: those of them that everybody was told of already; the others wait in the outbox.
+        """
+        records = [msgspec.json.encode(each.alert).decode() for each in kept]
         rows = [
             (
                 each.alert.id,
@@ -161,34 +181,55 @@ class State:
                 each.alert.state,
                 each.alert.start_ns,
                 each.alert.end_ns,
-                msgspec.json.encode(each.alert).decode(),
+                record,
                 None if each.vector is None else each.vector.astype("<f2").tobytes(),
                 each.usual,
             )
-            for each in kept
+            for each, record in zip(kept, records, strict=True)
+        ]
+        posted = [
+            (each.alert.id, each.alert.state, record)
+            for each, record in zip(kept, records, strict=True)
+            if (each.alert.id, each.alert.state) not in told
         ]
         with self._said(), self._transaction():
             self._db.executemany(KEEP, rows)
+            self._db.executemany(POST, posted)
             self._since_forgot += len(rows)
             if self._since_forgot >= FORGET_EVERY:
                 self._db.execute(FORGET, (ALERTS_MOST,))
                 self._since_forgot = 0
+
+    def untold(self) -> list[Alert]:
+        """Announcements in the outbox, in their order."""
+        with self._said():
+            rows = self._db.execute("SELECT record FROM outbox ORDER BY number")
+            return [read_json(record, Alert) for (record,) in rows]
+
+    def told(self, announcements: Iterable[Announcement]) -> None:
+        """Everybody was told: they leave the outbox. Safe from `kill -9` at once, from a power cut
+        soon; one that is not is told again."""
+        with self._said(), self._soon(), self._transaction():
+            self._db.executemany("DELETE FROM outbox WHERE id = ? AND state = ?", announcements)
+
+    @contextlib.contextmanager
+    def _soon(self) -> Iterator[None]:
+        """What is written within need not wait for the disk."""
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        try:
+            yield
+        finally:
+            self._db.execute("PRAGMA synchronous = FULL")
 
     def note(self, events: Sequence[Open]) -> None:
         """How far open events have come: safe from `kill -9` at once, from a power cut soon."""
         rows = [
             (msgspec.json.encode(each.alert).decode(), each.share, each.alert.id) for each in events
         ]
-        with self._said():
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            try:
-                with self._transaction():
-                    self._db.executemany(
-                        "UPDATE alert SET open = ?, share = ? WHERE id = ? AND state = 'started'",
-                        rows,
-                    )
-            finally:
-                self._db.execute("PRAGMA synchronous = FULL")
+        with self._said(), self._soon(), self._transaction():
+            self._db.executemany(
+                "UPDATE alert SET open = ?, share = ? WHERE id = ? AND state = 'started'", rows
+            )
 
     def open(self) -> list[Open]:
         """Events that were announced and did not end, as far as they were noted."""

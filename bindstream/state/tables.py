@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FORMAT = 1  # of the file; raised when older versions could not read it
+FORMAT = 2  # of the file; raised when older versions could not read it
 TABLES = """
 CREATE TABLE query (
     id TEXT PRIMARY KEY, config TEXT, sent TEXT NOT NULL, filed TEXT NOT NULL,
@@ -20,6 +20,15 @@ CREATE INDEX alert_start ON alert (start_ns);
 CREATE INDEX alert_query ON alert (query, stream, end_ns);
 CREATE INDEX alert_open ON alert (state) WHERE state = 'started';
 """
+OUTBOX = """
+CREATE TABLE outbox (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, state TEXT NOT NULL,
+    record TEXT NOT NULL, UNIQUE (id, state)
+)
+"""
+"""Announcements that were written and that not everybody was told of yet, in their order. Since
+format 2."""
+POST = "INSERT OR IGNORE INTO outbox (id, state, record) VALUES (?, ?, ?)"
 KEEP = """
 INSERT INTO alert (id, query, stream, state, start_ns, end_ns, record, vector, usual)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -87,3 +87,37 @@ def test_a_full_disk_leaves_no_half_line(tmp_path: Path) -> None:
     sink.accept(ALERT)
     sink.close()
     assert path.read_bytes() == 2 * line
+
+
+AGAIN = dataclasses.replace(ALERT, stages={"closed": 1, "announced_again": 2})
+
+
+def test_what_may_have_been_announced_before_is_written_once(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.jsonl"
+    first = JsonlSink(path)
+    first.accept(ALERT)
+    first.close()
+    later = JsonlSink(path)
+    later.accept(AGAIN)
+    later.accept(dataclasses.replace(AGAIN, state="ended"))
+    later.accept(dataclasses.replace(AGAIN, id="dog/mic/11"))
+    later.accept(AGAIN)
+    said = [json.loads(line) for line in path.read_bytes().splitlines()]
+    assert [(each["id"], each["state"]) for each in said] == [
+        ("dog/mic/10", "started"),
+        ("dog/mic/10", "ended"),
+        ("dog/mic/11", "started"),
+    ]
+
+
+def test_a_line_that_a_dead_process_left_unfinished_is_taken_back(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.jsonl"
+    sink = JsonlSink(path)
+    sink.accept(ALERT)
+    line = path.read_bytes()
+    path.write_bytes(line + line[:100])
+    JsonlSink(path).accept(AGAIN)
+    assert path.read_bytes() == line
+    path.write_bytes(b'{"by": "hand, without a newline"}')
+    JsonlSink(path).accept(ALERT)
+    assert path.read_bytes() == b'{"by": "hand, without a newline"}\n' + line
