@@ -191,6 +191,15 @@ class Lineup:
         return int(min(self._least_ns, first_ns, 2**63 - 1))
 
     @property
+    def slowest_ns(self) -> int:
+        """How far the line has come by those streams that have spoken, UTC ns; -1 if none has.
+        A stream that is far beyond this has to wait."""
+        spoken = (until_ns for until_ns in self._until_ns.values() if until_ns >= 0)
+        first_ns = self._heap[0][0][0] - 1 if self._heap else math.inf
+        found_ns = min(first_ns, min(spoken, default=math.inf))
+        return -1 if found_ns == math.inf else int(found_ns)
+
+    @property
     def unplaced(self) -> int:
         """Vectors that came and have not gone."""
         return len(self._vectors)

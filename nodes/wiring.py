@@ -7,11 +7,18 @@ from pathlib import Path
 
 from bindstream.clock import Clock
 
+MATCH = "match"
+"""The match actor's name, by which streams find it."""
+
 
 @dataclass(frozen=True)
 class Wiring:
     """One run: its clock, where its ledgers lie, its bus, as every node can reach it, and the names
-    of its streams: vectors of others are none of this run's."""
+    of its streams: vectors of others are none of this run's.
+
+    `lined_up` says that all are recordings, whose windows are judged in one order (see
+    `bindstream.lineup`); `transcript` is the file that this is written down in, if any.
+    """
 
     clock: Clock
     folder: Path
@@ -19,6 +26,8 @@ class Wiring:
     address: str
     keys: Path | None
     streams: frozenset[str]
+    lined_up: bool = False
+    transcript: Path | None = None
 
     def ledger(self, stream: str) -> Path:
         return self.folder / f"{stream}.ledger"
