@@ -24,8 +24,9 @@ from bindstream.intake import Intake, IntakeHealth
 from bindstream.recording import RecorderHealth
 from bindstream.records import Window
 from nodes.evidence import EvidenceEar
+from nodes.lining import EVERY_S, Marker
 from nodes.recording import Reel
-from nodes.wiring import Wiring
+from nodes.wiring import MATCH, Wiring
 
 RECOVERY_S = 5.0
 """How long a restarted stream waits to hear what became of the windows it had in hand."""
@@ -89,7 +90,9 @@ class StreamNode:
         self._evidence = EvidenceEar(wiring, clock, keeper) if keeper is not None else None
         self._recorder = reel.recorder(config) if reel is not None else None
         hearers = [each for each in (keeper, self._recorder) if each is not None]
-        self._intake = Intake(config, clock, start_ns, wiring.ledger(config.name), hearers)
+        ledger, lined_up = wiring.ledger(config.name), wiring.lined_up
+        self._intake = Intake(config, clock, start_ns, ledger, hearers, lined_up)
+        self._marker = Marker(self._intake, MATCH, lined_up=lined_up)
         self._flight: Flight | None = None
         self._refs: dict[Any, Window] = {}
         self._draining = threading.Event()
@@ -147,7 +150,10 @@ class StreamNode:
             self._evidence.end()
         if self._recorder is not None:
             self._recorder.close(CLOSE_S)
+        self._marker.end()
         self._ended.set()
+        while not self._draining.wait(EVERY_S):  # a match actor that is begun anew has to know
+            self._marker.tell()
 
     def _recover(self) -> None:
         """Settle what a killed process of this stream left pending."""
@@ -175,11 +181,13 @@ class StreamNode:
             if time.monotonic() > self._landed_by_s:
                 self._refs.clear()
             return
+        self._marker.tell()
         flight = self._flight
-        if flight is not None and flight.full:
+        if self._waits(flight):
             self._land(timeout_s=0.1)
         else:
-            windows = self._intake.poll(0.01 if self._refs else 0.05)
+            most = 1 if self._marker.lined_up else 4
+            windows = self._intake.poll(0.01 if self._refs else 0.05, most)
             if flight is None and windows:
                 flight = self._flight = Flight(
                     lossless=self._intake.recorded, workers=len(self._embedders)
@@ -191,6 +199,15 @@ class StreamNode:
         if flight is not None:
             self._launch(flight)
         self._land(timeout_s=0)
+
+    def _waits(self, flight: Flight | None) -> bool:
+        """Whether a recording must not be read on. Where all are recordings each window waits for
+        the outcome of the one before, on which it may depend what its gate does."""
+        if not self._marker.may_go_on:
+            time.sleep(0.01)
+            return True
+        full = flight is not None and flight.full
+        return full or (self._marker.lined_up and bool(self._refs))
 
     def _launch(self, flight: Flight) -> None:
         while (window := flight.launch()) is not None:
