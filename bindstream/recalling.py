@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bindstream.errors import BindstreamError
+from bindstream.errors import BindstreamError, MissingPackageError
 from bindstream.history import History
 from bindstream.history.computed import computed
 from bindstream.watch import Watch
@@ -29,6 +29,8 @@ def recall(watch: Watch, folder: Path, model: str, now_ns: int) -> list[str]:
             if first is not None:
                 pieces = computed(history, model, stream, since_ns, now_ns)
                 watch.hear(stream, first.modality, model, pieces)
+    except MissingPackageError:  # which whoever is to keep the history says
+        return []
     except BindstreamError as error:
         return [f"what was kept cannot be read, backgrounds are learned anew: {error}"]
     return history.warnings

@@ -86,7 +86,9 @@ def json_schema() -> dict[str, Any]:
 def _examine(path: Path) -> tuple[Config | None, list[Problem]]:
     try:
         with path.open("rb") as file:  # no more of it than can be taken in
-            data, lines = parse(file.read(MOST_BYTES + 1).decode("utf-8"))
+            content = file.read(MOST_BYTES + 1)
+        cut = len(content) > MOST_BYTES  # perhaps within a letter
+        data, lines = parse(content.decode("utf-8", "replace" if cut else "strict"))
     except OSError as error:
         fix = "Check the path."
         return None, [Problem(str(path), 1, "", None, f"cannot be read: {error.strerror}", fix)]

@@ -64,12 +64,9 @@ def unusable_folder(path: Path) -> str:
         there = there.parent
     if not os.path.isdir(there):
         return f"{there} is a file"
-    try:
-        os.stat(path)
-    except FileNotFoundError:
-        pass  # it will be made
-    except (OSError, ValueError) as error:
-        return f"{str(path)[:200]} cannot be: {getattr(error, 'strerror', None) or error}"
+    for name in path.parts[len(there.parts) :]:
+        if not _is_name(name):
+            return f"{name[:40]!r} cannot be a name in {there}"
     try:
         with tempfile.TemporaryFile(dir=there):
             pass
@@ -84,7 +81,11 @@ def unusable_file(path: Path) -> str:
         return f"{path} is a folder"
     if os.path.exists(path):
         return "" if os.access(path, os.R_OK | os.W_OK) else f"{path} cannot be written to"
-    if said := unusable_folder(path.parent):
-        return said
-    too_long = len(os.fsencode(path.name)) > NAME_MOST
-    return f"{path.name[:40]}… is too long for the name of a file" if too_long else ""
+    return unusable_folder(path)
+
+
+def _is_name(name: str) -> bool:
+    try:
+        return "\0" not in name and len(os.fsencode(name)) <= NAME_MOST
+    except UnicodeEncodeError:  # half of a letter
+        return False

@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 Where = tuple[str | int, ...]
-MOST_BYTES = 1 << 20
-"""Bytes of a file: thousands of streams and queries. It takes some seconds to read one."""
+MOST_BYTES = 512 * 1024
+"""Bytes of a file: thousands of streams and queries, which take some seconds to read."""
 PLACES_MOST = 200_000
 """Places in a file, what aliases stand for counted each time: a few lines of aliases of aliases
 stand for billions."""

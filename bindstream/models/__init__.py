@@ -5,6 +5,7 @@ Importing this package is cheap; torch is imported where a model is loaded.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -90,9 +91,9 @@ def model_directory(name_or_path: str | Path) -> Path:
         ModelError: a bare name that no installed model and no directory here has, or a file.
     """
     path = Path(name_or_path)
-    if isinstance(name_or_path, str) and path.name == name_or_path and not path.is_dir():
+    if isinstance(name_or_path, str) and path.name == name_or_path and not os.path.isdir(path):
         installed = INSTALLED / name_or_path
-        if not (installed / "model.json").is_file():
+        if not os.path.isfile(installed / "model.json"):
             present = ", ".join(installed_models()) or "none"
             raise ModelError(
                 f"No model of this name is installed (installed: {present}).",
@@ -100,7 +101,7 @@ def model_directory(name_or_path: str | Path) -> Path:
                 fix="Give an installed name or the path of a model directory.",
             )
         return installed
-    if path.is_file():
+    if os.path.isfile(path):
         raise ModelError(
             "It is a file, not a model directory.",
             where=str(path),
