@@ -8,7 +8,7 @@ from bindstream.clock import Clock
 from bindstream.control import Answer, Request
 from bindstream.errors import ConfigError, StateError
 from bindstream.state import State
-from nodes.match import MatchHealth
+from nodes.match_health import MatchHealth
 from nodes.watched import Watched
 
 TOLD_S = 10.0

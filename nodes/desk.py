@@ -19,7 +19,7 @@ from bindstream.queries import check_heard, narrowed, taught_of
 from bindstream.state import Notebook
 from bindstream.teaching.taught import Taught
 from nodes.encoding import QueryEncoder
-from nodes.match import MatchHealth
+from nodes.match_health import MatchHealth
 from nodes.rule_desk import RuleDesk
 from nodes.watched import Watched, reason
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import heapq
-import itertools
-import math
 import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bindstream.bus import Publisher, Subscriber
@@ -20,49 +16,21 @@ from bindstream.config.rule import AnyRule
 from bindstream.explaining import Explainer, Explanation
 from bindstream.keys import client_keys
 from bindstream.latency import Latency
+from bindstream.lineup import Mark
 from bindstream.matcher import Query, Vectors
 from bindstream.recalling import recall
 from bindstream.records import Alert, Embedding, ModalityName, Score, on_run_clock
-from bindstream.sinks import Sink, open_sink
+from bindstream.sinks import Delivery, Sink, open_sink
 from bindstream.state import open_memory
 from bindstream.watch import TOGETHER, Watch
+from nodes.lining import Lining
+from nodes.match_health import SHOWN_MOST, MatchHealth, armed, armed_rules, highest
 from nodes.wiring import Wiring
 
+LINED_UP_S = 2.0
+"""How long what was recorded may still take to be judged at the end."""
 LAST_MOST = 200
 """Alerts that are remembered to explain what streams did."""
-SHOWN_MOST = 500
-"""Lines of very many that health tells of: the scores of the highest z, and the first levels."""
-
-
-@dataclass(frozen=True)
-class Armed:
-    """A query on a stream: the z that starts an alert now, and what is promised of it. Of a rule
-    over queries: the evidence that does (`stream` is "")."""
-
-    query: str
-    stream: str
-    on: float
-    promise: str
-
-
-@dataclass(frozen=True)
-class MatchHealth:
-    """What the match actor says of itself; `queries` is None until they were given to it."""
-
-    pid: int
-    queries: tuple[str, ...] | None
-    embeddings: dict[str, int]
-    alerts: int
-    missed: dict[str, int]
-    refused: int
-    warming: list[tuple[str, str]]
-    armed: list[Armed]
-    rules: list[Armed]
-    doubts: list[str]
-    latency: dict[str, dict[str, float]]
-    scores: list[Score]
-    beat_s: float
-    error: str
 
 
 class MatchNode:
@@ -83,9 +51,12 @@ class MatchNode:
         self._clock = wiring.clock.here()
         self._publisher = Publisher(wiring.inbound, wiring.keys)
         self._sinks: list[Sink] = [open_sink(sink, self._publisher) for sink in sinks]
+        self._delivery = Delivery(self._sinks)
         keys = client_keys(wiring.keys) if wiring.keys else None
         self._subscriber = Subscriber(wiring.address, ["emb."], keys, wiring.streams)
         self._watch: Watch | None = None
+        lined_up = wiring.lined_up
+        self._lining = Lining(wiring.streams, wiring.transcript) if lined_up else None
         self._model, self._foreign = "", 0
         self._memory = open_memory(state)
         self._evidence = evidence
@@ -95,6 +66,7 @@ class MatchNode:
         self._lock = threading.Lock()
         self._embeddings: dict[str, int] = {}
         self._alerts = 0
+        self._alerts_of: dict[str, int] = {}
         self._latency = Latency()
         self._scores: dict[str, Sequence[Score]] = {}
         self._stopping = threading.Event()
@@ -130,6 +102,7 @@ class MatchNode:
             # Not before it is whole: one that failed half-way is asked to begin again.
             self._watch, self._model = watch, model
             self._explainer = Explainer(watch, background, phrases, self._evidence)
+            self._deliver(self._memory.untold(self._clock.now_ns()))
             self._announce(self._memory.begin(watch))
             self._beat_s = time.monotonic()  # its loop had to wait for this
 
@@ -183,33 +156,53 @@ class MatchNode:
             if self._watch is not None:
                 self._memory.judge(self._watch, query_id)
 
+    def mark(self, mark: Mark) -> int:
+        """How far a stream of recordings is, returns how far the slowest is; where there are live
+        streams, too, whether it is over."""
+        if self._lining is not None:
+            return self._lining.mark(mark)
+        if (over := mark.over) is not None:
+            with self._lock:
+                if self._watch is not None:
+                    ended = self._watch.rules.over(over.stream, failed=over.failed)
+                    self._announce(ended)
+        return -1
+
     def health(self) -> MatchHealth:
         with self._lock:
-            watch = self._watch
+            watch, lining = self._watch, self._lining
             return MatchHealth(
                 pid=os.getpid(),
                 queries=tuple(q.config.id for q in watch.queries) if watch else None,
                 embeddings=dict(self._embeddings),
                 alerts=self._alerts,
+                alerts_of=dict(self._alerts_of),
                 missed=dict(self._subscriber.missed),
                 refused=self._subscriber.refused + self._foreign + (watch.refused if watch else 0),
                 warming=watch.warming()[:SHOWN_MOST] if watch else [],
-                armed=_armed(watch) if watch else [],
-                rules=[Armed(r, "", at.on, at.promise) for r, at in watch.rules.levels()]
-                if watch
-                else [],
+                armed=armed(watch) if watch else [],
+                rules=armed_rules(watch) if watch else [],
                 doubts=watch.rules.doubts() if watch else [],
                 latency=self._latency.summary(),
-                scores=_highest(self._scores.values()),
+                scores=highest(self._scores.values()),
                 beat_s=time.monotonic() - self._beat_s,
-                error="; ".join(filter(None, (self._error, self._memory.trouble))),
+                error="; ".join(filter(None, self._wrong())),
+                is_behind=lining is not None and not lining.is_over,
             )
+
+    def _wrong(self) -> list[str]:
+        lined_up = self._lining.trouble if self._lining is not None else ""
+        return [self._error, self._memory.trouble, self._delivery.trouble, lined_up]
 
     def drain(self, timeout_s: float) -> MatchHealth:
         """Wait until the bus is quiet, end every event, close the sinks, and report."""
         until_s = time.monotonic() + timeout_s
         while time.monotonic() < until_s and time.monotonic() - self._heard_s < 0.3:
             time.sleep(0.05)
+        if self._lining is not None:
+            self._lining.end()
+            while time.monotonic() < until_s + LINED_UP_S and not self._lining.is_over:
+                time.sleep(0.02)
         self._stopping.set()
         with self._lock:
             if self._watch is not None:
@@ -218,6 +211,8 @@ class MatchNode:
                 sink.close()
             self._publisher.close()
             self._memory.close()
+            if self._lining is not None:
+                self._lining.close()
         return self.health()
 
     def _run(self) -> None:
@@ -231,15 +226,26 @@ class MatchNode:
                     self._take(came)
                     if self._watch is not None:
                         now_ns = self._clock.now_ns()
-                        self._announce(self._watch.due(now_ns))
+                        self._pass_on(self._watch, now_ns)
                         self._memory.due(self._watch, now_ns)
+                        self._memory.told(self._delivery.due())
             except Exception as error:  # one bad record must not end the watch; health says it
                 self._error = f"{type(error).__name__}: {error}"
+
+    def _pass_on(self, watch: Watch, now_ns: int) -> None:
+        """What time does: of recordings, what their own time lets go."""
+        if self._lining is None:
+            self._announce(watch.due(now_ns))
+            return
+        for embedding, scores, alerts in self._lining.judged(watch):
+            if embedding is not None:
+                self._scores[embedding.stream] = scores
+            self._announce(alerts)
 
     def _received(self) -> list[Embedding]:
         """The vectors that have come, at most `TOGETHER`; waits a moment for the first."""
         came: list[Embedding] = []
-        record = self._subscriber.receive(0.2)
+        record = self._subscriber.receive(0.2 if self._lining is None else 0.02)
         while record is not None:
             if isinstance(record, Embedding) and record.model != (self._model or record.model):
                 self._foreign += 1  # of another run, or forged; no query could be held against it
@@ -261,6 +267,9 @@ class MatchNode:
             self._embeddings[name] = self._embeddings.get(name, 0) + 1
             self._latency.push(stages)
             self._newest[name] = taken[-1]
+        if self._lining is not None:  # of recordings it counts when things happened
+            self._lining.put(on_run_clock(embedding) for embedding in came)
+            return
         if self._watch is None:
             return
         for embedding, (scores, alerts) in zip(taken, self._watch.push_all(taken), strict=True):
@@ -272,32 +281,22 @@ class MatchNode:
         if self._watch is not None:
             self._memory.keep(self._watch, alerts)
         for alert in alerts:
-            self._last.append(alert)
+            if self._lining is not None:
+                self._lining.told(alert)
             if alert.state == "started":
                 self._alerts += 1
+                self._alerts_of[alert.query] = self._alerts_of.get(alert.query, 0) + 1
                 shown = ("closed", "delivered", "alerted")
                 self._latency.push({s: t for s, t in alert.stages.items() if s in shown})
-            for sink in self._sinks:
-                try:
-                    sink.accept(alert)
-                except OSError as error:  # a full disk must not silence the other sinks
-                    self._error = f"{type(sink).__name__}: {error}"
+        self._deliver(alerts)
+
+    def _deliver(self, alerts: Sequence[Alert]) -> None:
+        """To everyone who is to be told; they are written."""
+        self._last.extend(alerts)
+        self._memory.told(self._delivery.push(alerts))
 
     def _told(self, alert: Alert) -> Alert:
         """An alert as it is announced."""
         now_ns = self._clock.now_ns()
         alert = dataclasses.replace(alert, stages={**alert.stages, "alerted": now_ns})
         return alert if self._explainer is None else self._explainer.explained(alert)
-
-
-def _highest(scores: Iterable[Sequence[Score]]) -> list[Score]:
-    """The last scores of all streams; of very many those of the highest z."""
-    found = [score for some in scores for score in some]
-    if len(found) <= SHOWN_MOST:
-        return found
-    return heapq.nlargest(SHOWN_MOST, found, key=lambda s: -math.inf if math.isnan(s.z) else s.z)
-
-
-def _armed(watch: Watch) -> list[Armed]:
-    found = itertools.islice(watch.levels(), SHOWN_MOST)
-    return [Armed(query, stream, level.on, level.promise) for query, stream, level in found]

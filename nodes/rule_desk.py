@@ -16,7 +16,7 @@ from bindstream.control import Answer, Request
 from bindstream.errors import ConfigError
 from bindstream.state import Notebook
 from bindstream.state.standing import StandingRule, usable
-from nodes.match import MatchHealth
+from nodes.match_health import MatchHealth
 from nodes.watched import Watched
 
 TOLD_S = 10.0

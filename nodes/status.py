@@ -9,7 +9,7 @@ from typing import Any
 from bindstream.accounts import Accounts
 from nodes.embed import EmbedHealth
 from nodes.history import HistoryHealth
-from nodes.match import MatchHealth
+from nodes.match_health import MatchHealth
 from nodes.stream import StreamHealth
 from nodes.watched import Watched
 

@@ -12,24 +12,26 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import GetTimeoutError, RayError
+from ray.exceptions import RayError
 
-from bindstream.bus import Broker, is_loopback
+from bindstream.bus import Broker
 from bindstream.clock import Clock
 from bindstream.config import BusSinkConfig, Config, EvidenceConfig, SinkConfig
 from bindstream.control import Answer, ControlServer, Request
-from bindstream.errors import BindstreamError, ModelError
+from bindstream.errors import BindstreamError
 from bindstream.sources.registry import is_recorded
 from bindstream.state import Notebook, State, open_state
 from nodes.alert_desk import AlertDesk
 from nodes.books import Books
 from nodes.cluster import reachable, start_ray, stop_ray
 from nodes.desk import QueryDesk
-from nodes.embed import EmbedHealth, EmbedNode
+from nodes.embed import EmbedHealth
+from nodes.embedders import start_embedders
 from nodes.encoding import QueryEncoder
 from nodes.history import HistoryHealth, HistoryNode
-from nodes.match import MatchHealth, MatchNode
-from nodes.placement import actor, alive_nodes, check_gpus, here, placed, unplaceable
+from nodes.match import MatchNode
+from nodes.match_health import MatchHealth
+from nodes.placement import actor, alive_nodes, here, placed, unplaceable
 from nodes.recording import BusRecording
 from nodes.status import actor_status, stream_status, troubles
 from nodes.stream import StreamHealth, StreamNode
@@ -38,13 +40,7 @@ from nodes.wiring import MATCH, Wiring
 
 ASK_S = 0.2
 """How long one actor may take to say its health before the next one is asked."""
-LOAD_S = 300.0
-"""How long the model may take to load: imagebind_huge lies on slow disks too."""
-COMPILE_S = 1200.0
-"""How much longer it may take where its towers are compiled."""
 DRAIN_S = 2.0
-EMBED_CALLS = 256
-"""Windows that may be with an embed actor at a time, waiting for its towers."""
 
 
 class Supervisor:
@@ -126,7 +122,7 @@ class Supervisor:
         if self.config.history is not None:  # which is to listen before anything is published
             kept = actor(HistoryNode, here()).remote(wiring, self.config.history, clock.now_ns())
             self._history = self._watched("history", kept)
-        self._start_embedders(wiring)
+        self._embedders = start_embedders(self.config, wiring)
         if (record := self.config.record) is not None:
             record = record.model_copy(update={"path": record.path.absolute()})
             self._recording = BusRecording(
@@ -184,33 +180,6 @@ class Supervisor:
 
     def _watched(self, name: str, handle: Any, start_s: float = START_S) -> Watched[Any]:
         return Watched(name, handle, local=self.config.ray.address is None, start_s=start_s)
-
-    def _start_embedders(self, wiring: Wiring) -> None:
-        model = self.config.model
-        # A bus on loopback can be reached by no other node.
-        only_here = is_loopback(self.config.bus.inbound)
-        check_gpus(model, only_here)
-        for i in range(model.actors):
-            name = f"embed-{i}"
-            options = {"num_gpus": model.num_gpus, "name": name, **(here() if only_here else {})}
-            node = actor(EmbedNode, options, calls=EMBED_CALLS)
-            # The first one encodes queries; the others need no text tower.
-            needed = self.config.towers if i == 0 else self.config.modalities
-            handle = node.remote(model, wiring, needed)
-            start_s = LOAD_S + (COMPILE_S if model.compile else 0)
-            self._embedders.append(self._watched(name, handle, start_s))
-        for embedder in self._embedders:
-            try:
-                embedder.await_start()
-            except RayError as error:
-                late = isinstance(error, GetTimeoutError)
-                raise ModelError(
-                    f"the model could not be loaded: {reason(error)}",
-                    where=f"model {model.name!r}",
-                    fix="Are the GPUs that model.num_gpus asks for free?"
-                    if late and model.num_gpus
-                    else "Run `bindstream doctor`.",
-                ) from None
 
     def poll(self) -> None:
         """Ask everyone for their health, and act on what is dead or frozen. Blocks briefly."""
