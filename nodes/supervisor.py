@@ -19,6 +19,7 @@ from bindstream.clock import Clock
 from bindstream.config import BusSinkConfig, Config, EvidenceConfig, SinkConfig
 from bindstream.control import Answer, ControlServer, Request
 from bindstream.errors import BindstreamError
+from bindstream.metrics import MetricsServer
 from bindstream.sources.registry import is_recorded
 from bindstream.state import Notebook, State, open_state
 from nodes.alert_desk import AlertDesk
@@ -72,6 +73,7 @@ class Supervisor:
         self._books: Books | None = None
         self._recording: BusRecording | None = None
         self._broker: Broker | None = None
+        self.metrics: MetricsServer | None = None
         self._control: ControlServer | None = None
         self._lock = threading.RLock()
         self._folder: Path | None = None
@@ -153,6 +155,8 @@ class Supervisor:
             reel = self._recording.reel if self._recording is not None else None
             handle = node.remote(stream, wiring, self.start_ns, embedders, self._evidence, reel)
             self._streams.append(self._watched(stream.name, handle))
+        if self.config.metrics is not None:
+            self.metrics = MetricsServer(self.config.metrics, self.status)
         self._control = ControlServer(bus.control, self.answer, bus.keys)
         self._begun_s = time.monotonic()
 
@@ -299,6 +303,9 @@ class Supervisor:
         if self._control is not None:
             self._control.close()
             self._control = None
+        if self.metrics is not None:
+            self.metrics.close()
+            self.metrics = None
         if ray.is_initialized():
             for watched in self._everyone():
                 with contextlib.suppress(RayError):

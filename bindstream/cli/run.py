@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import signal
 import threading
@@ -36,6 +37,8 @@ Examples:
   bindstream run configs/laptop.yaml
 
   bindstream run configs/robot.yaml --seconds 60
+
+  bindstream run configs/laptop.yaml --metrics 9464 --report report.json
 """
 _DEMO_HELP = """Watch a made-up house with the starter model: no sensors needed.
 
@@ -61,10 +64,31 @@ def run(
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="End after so long, in seconds.")
     ] = None,
+    metrics: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            metavar="PORT",
+            help="Serve figures to Prometheus at this port of 127.0.0.1, /metrics.",
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the final status as JSON, accounts included."),
+    ] = None,
 ) -> None:
-    from bindstream.config import load_config
+    from bindstream.config import MetricsConfig, load_config
 
-    ran = _run(load_config(config), seconds)
+    read = load_config(config)
+    if metrics is not None:
+        served = MetricsConfig(address=f"127.0.0.1:{metrics}")
+        read = read.model_copy(update={"metrics": served})
+    if report is not None:
+        _check_report(report)
+    ran = _run(read, seconds)
+    if report is not None:
+        report.write_text(json.dumps(ran.said, ensure_ascii=False, indent=2), encoding="utf-8")
     if ran.failed:
         raise typer.Exit(FAILED if len(ran.failed) == ran.streams else PARTIAL)
 
@@ -116,12 +140,14 @@ def demo(
 
 @dataclass(frozen=True)
 class _Ran:
-    """A run that is over: its beginning (UTC ns), its latest announcements, what failed of it."""
+    """A run that is over: its beginning (UTC ns), its latest announcements, what failed of it, and
+    the status at its end."""
 
     start_ns: int
     alerts: deque[Alert]
     streams: int
     failed: tuple[str, ...]
+    said: dict[str, Any]
 
 
 def _run(config: Config, seconds: float | None) -> _Ran:
@@ -149,13 +175,30 @@ def _run(config: Config, seconds: float | None) -> _Ran:
             f"control {supervisor.control}. Ctrl-C ends it.",
             highlight=False,
         )
+        if supervisor.metrics is not None:
+            out.print(f"Figures at http://{supervisor.metrics.address}/metrics.", highlight=False)
         alerts = _watch(supervisor, stop, seconds, shown)
         said = supervisor.status()
     out.print(streams_table(said))
     out.print(latency_table(said))
     out.print(history_line(said))
     failed = tuple(name for name, stream in said["streams"].items() if _failed(stream))
-    return _Ran(supervisor.start_ns, alerts, len(config.streams), failed)
+    return _Ran(supervisor.start_ns, alerts, len(config.streams), failed, said)
+
+
+def _check_report(path: Path) -> None:
+    """Better now than after a run of days."""
+    from bindstream.errors import ConfigError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()
+    except OSError as error:
+        raise ConfigError(
+            f"it cannot be written: {error.strerror}.",
+            where=str(path),
+            fix="Choose a place that you may write to.",
+        ) from None
 
 
 def _streams(config: Config) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bindstream.config.check import check_config, json_schema, load_config
 from bindstream.config.evidence import EvidenceConfig
 from bindstream.config.history import HistoryConfig
+from bindstream.config.metrics import MetricsConfig
 from bindstream.config.problem import Problem
 from bindstream.config.query import QueryConfig
 from bindstream.config.record import RecordConfig
@@ -26,6 +27,7 @@ __all__ = [
     "EvidenceConfig",
     "HistoryConfig",
     "JsonlSinkConfig",
+    "MetricsConfig",
     "ModelConfig",
     "PlacementConfig",
     "Problem",

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from bindstream.config.evidence import EvidenceConfig
 from bindstream.config.history import history_problems
 from bindstream.config.known_keys import kinds_at, place_in, suggestion
+from bindstream.config.metrics import metrics_problems
 from bindstream.config.paths import missing_paths, resolve_paths, resolved
 from bindstream.config.places import (
     place_problems,
@@ -132,6 +133,7 @@ class _Examination:
         given = self._data, self._path.parent
         for where, what, fix, severity in (
             *history_problems(*given),
+            *metrics_problems(self._data),
             *record_problems(*given),
             *place_problems(*given, "evidence", EvidenceConfig, unusable_folder),
             *place_problems(*given, "state", StateConfig, unusable_file),

@@ -15,6 +15,7 @@ from bindstream.bus import is_loopback
 from bindstream.config.evidence import EvidenceConfig
 from bindstream.config.gate import GateConfig, Gated
 from bindstream.config.history import HistoryConfig
+from bindstream.config.metrics import MetricsConfig
 from bindstream.config.query import QueryConfig
 from bindstream.config.record import RecordConfig
 from bindstream.config.rule import RuleConfig
@@ -253,6 +254,7 @@ class Config(Section):
     evidence: EvidenceConfig | None = None
     record: RecordConfig | None = None
     state: StateConfig | None = None
+    metrics: MetricsConfig | None = None
 
     @property
     def modalities(self) -> tuple[ModalityName, ...]:
