@@ -41,7 +41,8 @@ class Message(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a chunk lies, the log times in it, and of which channels it holds messages."""
+    """Where a chunk lies, the log times in it, and of which channels it holds messages (empty if
+    that is not known)."""
 
     offset: int
     length: int
@@ -88,6 +89,8 @@ class McapFile:
         if not indexed:
             self.facts, self.tags, self.totals, self.chunks = {}, {}, None, []
             self._walk()
+            if self.totals is not None:
+                self.damage.append("its index is damaged, it was read without")
 
     def close(self) -> None:
         self._file.close()
@@ -191,20 +194,12 @@ class McapFile:
             self.chunks.append(place)
         elif length > RECORD_MOST:
             return None
-        elif opcode == MESSAGE_INDEX and self.chunks:
-            self._see(self._at(at + 9, 2))
         elif opcode in (CHANNEL, METADATA):
             try:
                 self._note(opcode, self._at(at + 9, length), indexed=False)
             except Exception as error:
                 self.damage.append(f"{length:,} bytes at {at:,} cannot be read: {error}")
         return 9 + int(length)
-
-    def _see(self, number: bytes) -> None:
-        """The last chunk holds messages of this channel."""
-        place = self.chunks[-1]
-        seen = place.channels | {int.from_bytes(number, "little")}
-        self.chunks[-1] = place._replace(channels=seen)
 
     def _place(self, at: int) -> Place | None:
         """The chunk that begins there, if what is said of it can be true."""
