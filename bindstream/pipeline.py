@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 from bindstream.accounts import Accounts
@@ -134,7 +134,7 @@ class Pipeline:
             if not each.paused:
                 self._watch.rules.put(each.config)
 
-    def __iter__(self) -> Iterator[Embedding | Alert]:
+    def __iter__(self) -> Generator[Embedding | Alert, None, None]:
         self._memory = Memory(open_state(self.config)[0])
         start_ns = (self.clock.now_ns() // 10**9 + 1) * 10**9
         if (kept := self.config.evidence) is not None:

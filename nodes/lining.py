@@ -8,7 +8,6 @@ import itertools
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -17,7 +16,7 @@ from ray.exceptions import RayError
 from bindstream.intake import Intake
 from bindstream.lineup import Lineup, Mark, Over, Place, Stood, Tick
 from bindstream.records import Alert, Embedding, Score
-from bindstream.replay.transcript import Transcript
+from bindstream.replay.transcript import TranscriptFile
 from bindstream.watch import Watch
 
 LEAD_NS = 30_000_000_000
@@ -122,10 +121,10 @@ class Lining:
 
     Args:
         streams: all of the run.
-        transcript: the file that windows and alerts are written into, if any.
+        transcript: where windows and alerts are written down, if anywhere.
     """
 
-    def __init__(self, streams: Iterable[str], transcript: Path | None = None) -> None:
+    def __init__(self, streams: Iterable[str], transcript: TranscriptFile | None = None) -> None:
         streams = sorted(streams)
         self._lineup = Lineup(streams)
         self._lock = threading.Lock()
@@ -133,9 +132,7 @@ class Lining:
         self._left: set[str] = set()
         self._is_ending = False
         self._awaited: tuple[Place, float] | None = None
-        self._transcript: Transcript | None = None
-        if transcript is not None:
-            self._transcript = Transcript(transcript.open("ab"), windows=True)
+        self._transcript = transcript.open() if transcript is not None else None
 
     def mark(self, mark: Mark) -> int:
         """A stream is so far; returns how far the slowest is, UTC ns."""
@@ -197,6 +194,12 @@ class Lining:
         """Whether all streams are, and everything has gone."""
         with self._lock:
             return self._lineup.is_over
+
+    @property
+    def passed_ns(self) -> int:
+        """Everything up to here has gone, UTC ns of capture; -1 before anything has."""
+        with self._lock:
+            return self._lineup.passed_ns
 
     @property
     def trouble(self) -> str:

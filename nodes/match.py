@@ -188,6 +188,7 @@ class MatchNode:
                 beat_s=time.monotonic() - self._beat_s,
                 error="; ".join(filter(None, self._wrong())),
                 is_behind=lining is not None and not lining.is_over,
+                passed_ns=lining.passed_ns if lining is not None else -1,
             )
 
     def _wrong(self) -> list[str]:

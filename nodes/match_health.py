@@ -46,6 +46,7 @@ class MatchHealth:
     beat_s: float
     error: str
     is_behind: bool = False  # windows of recordings wait for their turn
+    passed_ns: int = -1  # how far recordings were judged, UTC ns of capture
 
 
 def highest(scores: Iterable[Sequence[Score]]) -> list[Score]:

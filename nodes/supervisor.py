@@ -20,6 +20,7 @@ from bindstream.config import BusSinkConfig, Config, EvidenceConfig, SinkConfig
 from bindstream.control import Answer, ControlServer, Request
 from bindstream.errors import BindstreamError
 from bindstream.metrics import MetricsServer
+from bindstream.replay.transcript import TranscriptFile
 from bindstream.sources.registry import is_recorded
 from bindstream.state import Notebook, State, open_state
 from nodes.alert_desk import AlertDesk
@@ -51,13 +52,13 @@ class Supervisor:
     it is where dead and frozen actors are noticed.
 
     Args:
-        transcript: the file that what comes of recordings is written down in, in their order.
+        transcript: where what comes of recordings is written down, in their order.
 
     Raises:
         BindstreamError: from `start`: the run cannot begin, and nothing of it is left behind.
     """
 
-    def __init__(self, config: Config, transcript: Path | None = None) -> None:
+    def __init__(self, config: Config, transcript: TranscriptFile | None = None) -> None:
         self.config = config
         self._transcript = transcript
         self.warnings: deque[str] = deque(maxlen=100)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bindstream.clock import Clock
+from bindstream.replay.transcript import TranscriptFile
 
 MATCH = "match"
 """The match actor's name, by which streams find it."""
@@ -17,7 +18,7 @@ class Wiring:
     of its streams: vectors of others are none of this run's.
 
     `lined_up` says that all are recordings, whose windows are judged in one order (see
-    `bindstream.lineup`); `transcript` is the file that this is written down in, if any.
+    `bindstream.lineup`); `transcript` is where this is written down, if anywhere.
     """
 
     clock: Clock
@@ -27,7 +28,7 @@ class Wiring:
     keys: Path | None
     streams: frozenset[str]
     lined_up: bool = False
-    transcript: Path | None = None
+    transcript: TranscriptFile | None = None
 
     def ledger(self, stream: str) -> Path:
         return self.folder / f"{stream}.ledger"

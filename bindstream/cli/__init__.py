@@ -14,6 +14,7 @@ from bindstream.errors import BindstreamError, ConfigError
 
 _GROUPS = (
     "run",
+    "replay",
     "watching",
     "explain",
     "query",

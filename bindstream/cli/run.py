@@ -167,7 +167,7 @@ def _run(config: Config, seconds: float | None) -> _Ran:
     config = config.model_copy(update={"sinks": (*sinks, BusSinkConfig(kind="bus"))})
     compiling = "; compiling the towers takes minutes" if config.model.compile else ""
     out.print(f"Starting {_streams(config)}{compiling} …", highlight=False)
-    with _stopping() as stop, Supervisor(config) as supervisor:
+    with stopping() as stop, Supervisor(config) as supervisor:
         for line in _computing(supervisor.status()):
             out.print(line, markup=False, highlight=False)
         out.print(
@@ -226,7 +226,7 @@ def _failed(stream: dict[str, Any]) -> bool:
 
 
 @contextlib.contextmanager
-def _stopping() -> Iterator[threading.Event]:
+def stopping() -> Iterator[threading.Event]:
     """An event that SIGINT and SIGTERM set; the second of them ends the process at once."""
     stop = threading.Event()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
@@ -69,3 +71,19 @@ class Transcript:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+@dataclass(frozen=True)
+class TranscriptFile:
+    """Where a transcript goes, as one process tells another."""
+
+    path: Path
+    windows: bool = False
+
+    def open(self) -> Transcript:
+        """Goes on at the file's end.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        return Transcript(self.path.open("ab"), windows=self.windows)
