@@ -18,6 +18,7 @@ from bindstream.lineup import Lineup, Mark, Over, Place, Stood, Tick
 from bindstream.records import Alert, Embedding, Score
 from bindstream.replay.transcript import TranscriptFile
 from bindstream.watch import Watch
+from nodes.watched import Watched
 
 LEAD_NS = 30_000_000_000
 """A stream this far ahead of the slowest one waits: what is known of it is held in memory."""
@@ -112,6 +113,14 @@ class Marker:
         while not self.is_taken_in and time.monotonic() < until_s:
             self.tell(0.1)
             time.sleep(0.01)
+
+
+def say_failed(match: Any, streams: Iterable[Watched[Any]]) -> None:
+    """Tells the match actor of streams that cannot be started: nobody is to wait for them."""
+    for stream in streams:
+        if stream.failed:
+            over = Over(0, stream.name, failed=True)
+            match.mark.remote(Mark(stream.name, -1, (), over))
 
 
 class Lining:

@@ -31,6 +31,7 @@ from nodes.embed import EmbedHealth
 from nodes.embedders import start_embedders
 from nodes.encoding import QueryEncoder
 from nodes.history import HistoryHealth, HistoryNode
+from nodes.lining import say_failed
 from nodes.match import MatchNode
 from nodes.match_health import MatchHealth
 from nodes.placement import actor, alive_nodes, here, placed, unplaceable
@@ -197,6 +198,8 @@ class Supervisor:
             if self._books is not None:
                 self._warn(*self._books.hear(self._streams))
             health = self._match.health if self._match is not None else None
+            if self._match is not None:
+                say_failed(self._match.handle, self._streams)
             others = {f"stream {name}": why for name, why in homeless.items()}
             if self._desk is not None and health is not None and health.queries is None:
                 try:

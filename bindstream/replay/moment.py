@@ -1,0 +1,68 @@
+"""Moments of a recording, as people write them."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import datetime, timedelta
+
+from bindstream.errors import ConfigError
+
+_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?")
+
+
+def seconds_into(said: str, start_ns: int, end_ns: int, option: str) -> float:
+    """Seconds into a recording that "90", "18:30:05" (this place's clock, as alerts show it) or a
+    date with a time mean.
+
+    Args:
+        start_ns, end_ns: bounds of the recording, UTC ns of capture.
+        option: is named where it means nothing.
+
+    Raises:
+        ConfigError: it is no moment, or none of the recording.
+    """
+    begun = datetime.fromtimestamp(start_ns / 1e9).astimezone()
+    said = said.strip()
+    try:
+        seconds = float(said)
+    except ValueError:
+        moment = _of_day(said, begun) or _date(said)
+        if moment is None:
+            raise ConfigError(
+                f"{said!r} is no moment.",
+                where=option,
+                fix="Give seconds from the beginning, 18:30:05, or 2026-11-22T18:30:05Z.",
+            ) from None
+        seconds = moment.timestamp() - start_ns / 1e9
+    lasts_s = (end_ns - start_ns) / 1e9
+    # A time that was read off an alert is of a whole second, which may lie just outside.
+    if not (math.isfinite(seconds) and -1 < seconds <= lasts_s + 1):
+        ended = datetime.fromtimestamp(end_ns / 1e9).astimezone()
+        raise ConfigError(
+            f"{said} is not within the recording.",
+            where=option,
+            fix=f"It lasts {lasts_s:.1f} s, from {begun:%Y-%m-%d %H:%M:%S} to {ended:%H:%M:%S} "
+            "on this place's clock.",
+        )
+    return min(max(seconds, 0.0), lasts_s)
+
+
+def _of_day(said: str, begun: datetime) -> datetime | None:
+    """The first moment of that time since a second before the beginning."""
+    found = _TIME.fullmatch(said)
+    if found is None:
+        return None
+    hour, minute, seconds = int(found[1]), int(found[2]), float(found[3] or 0)
+    if hour > 23 or minute > 59 or seconds >= 60:
+        return None
+    midnight = begun.replace(hour=0, minute=0, second=0, microsecond=0)
+    moment = midnight + timedelta(hours=hour, minutes=minute, seconds=seconds)
+    return moment if moment > begun - timedelta(seconds=1) else moment + timedelta(days=1)
+
+
+def _date(said: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(said.replace("Z", "+00:00")).astimezone()
+    except (ValueError, OverflowError):
+        return None
