@@ -124,7 +124,7 @@ def record(folder: Path, config: Config, streams: Mapping[str, Iterable[Sample]]
     modality_of = {stream.name: stream.modality for stream in config.streams}
     sensors = {name: modality_of[name] for name in streams}
     facts = facts_of(config, CLOCK, START_NS)
-    recorder = Recorder(folder, "sensors", RecordConfig(), facts, sensors=sensors)
+    recorder = Recorder(folder, "sensors", RecordConfig(), facts, sensors=sensors, played=sensors)
     came = [
         (sample.receive_ns, name, i, sample)
         for name, them in streams.items()
@@ -132,7 +132,6 @@ def record(folder: Path, config: Config, streams: Mapping[str, Iterable[Sample]]
     ]
     try:
         for _, _, _, sample in sorted(came, key=lambda one: one[:3]):
-            recorder.wait()
             recorder.push(sample)
     finally:
         recorder.close()
