@@ -14,6 +14,8 @@ from bindstream.errors import BindstreamError, ConfigError
 
 _GROUPS = (
     "run",
+    "record",
+    "record_files",
     "replay",
     "watching",
     "explain",

@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bindstream.cli.app import FAILED, PARTIAL, app, errors, out
-from bindstream.cli.tables import history_line, latency_table, streams_table, verdicts_table
+from bindstream.cli.tables import (
+    history_line,
+    latency_table,
+    recording_line,
+    streams_table,
+    verdicts_table,
+)
 from bindstream.errors import MissingPackageError
 
 if TYPE_CHECKING:
@@ -37,6 +43,8 @@ Examples:
   bindstream run configs/laptop.yaml
 
   bindstream run configs/robot.yaml --seconds 60
+
+  bindstream run configs/laptop.yaml --record recordings
 
   bindstream run configs/laptop.yaml --metrics 9464 --report report.json
 """
@@ -73,6 +81,10 @@ def run(
             help="Serve figures to Prometheus at this port of 127.0.0.1, /metrics.",
         ),
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Record readings, vectors and alerts in this folder."),
+    ] = None,
     report: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write the final status as JSON, accounts included."),
@@ -84,6 +96,10 @@ def run(
     if metrics is not None:
         served = MetricsConfig(address=f"127.0.0.1:{metrics}")
         read = read.model_copy(update={"metrics": served})
+    if record is not None:
+        from bindstream.cli.record import record_config
+
+        read = read.model_copy(update={"record": record_config(read, record)})
     if report is not None:
         _check_report(report)
     ran = _run(read, seconds)
@@ -182,6 +198,7 @@ def _run(config: Config, seconds: float | None) -> _Ran:
     out.print(streams_table(said))
     out.print(latency_table(said))
     out.print(history_line(said))
+    out.print(recording_line(said))
     failed = tuple(name for name, stream in said["streams"].items() if _failed(stream))
     return _Ran(supervisor.start_ns, alerts, len(config.streams), failed, said)
 

@@ -98,6 +98,21 @@ def history_line(said: dict[str, Any]) -> RenderableType:
     return text.append(f"; {kept['trouble']}" if kept["trouble"] else "", style="red")
 
 
+def recording_line(said: dict[str, Any]) -> RenderableType:
+    """What is recorded and where, and what could not be; nothing where nothing is."""
+    recording = said.get("recording")
+    if not recording:
+        return Text()
+    streams = [stream.get("recording") or {} for stream in said["streams"].values()]
+    size = recording["disk_bytes"] + sum(stream.get("disk_bytes", 0) for stream in streams)
+    samples = sum(sum(stream.get("samples", {}).values()) for stream in streams)
+    lost = recording["lost"] + sum(sum(stream.get("lost", {}).values()) for stream in streams)
+    text = Text.assemble(("recording", "bold"), f": {samples:,} samples, ")
+    text.append(f"{recording['results']:,} vectors and alerts, {size / 1e6:,.1f} MB in ")
+    text.append(recording["folder"])
+    return text.append(f"; {lost} lost" if lost else "", style="red")
+
+
 def verdicts_table(verdicts: list[Verdict], config: Config) -> Table:
     """A line a query: events found and missed, alerts without an event."""
     words = {query.id: query.shown[0] for query in config.queries}

@@ -19,7 +19,7 @@ from bindstream.cli.bus_options import (
     KeysOption,
     reach,
 )
-from bindstream.cli.tables import history_line, latency_table, streams_table
+from bindstream.cli.tables import history_line, latency_table, recording_line, streams_table
 from bindstream.keys import OWN_CLIENT
 
 if TYPE_CHECKING:
@@ -158,5 +158,6 @@ def _picture(said: dict[str, Any]) -> RenderableType:
         f"bus {said['bus']}, {len(said['queries'])} queries"
     )
     warnings = [Text(f"! {warning}", style="yellow") for warning in said["warnings"]]
-    tables = (streams_table(said), latency_table(said), history_line(said))
+    lines = history_line(said), recording_line(said)
+    tables = streams_table(said), latency_table(said), *lines
     return Group(head, *tables, *warnings)

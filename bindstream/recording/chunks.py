@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -18,6 +18,14 @@ from bindstream.recording.quota import is_being_written
 HELD = 8
 """Chunks kept unpacked: streams that lie in one file are read side by side."""
 _T = TypeVar("_T")
+
+
+class Part(NamedTuple):
+    """A Sample in a file: what is said of it, its data messages, the message that says it."""
+
+    about: dict[str, Any]
+    data: list[Message]
+    said: Message
 
 
 class Chunks:
@@ -73,19 +81,17 @@ class Chunks:
                 self._held.popitem(last=False)
         return messages
 
-    def parts(
-        self, file: McapFile, place: Place, stream: str
-    ) -> Iterator[tuple[dict[str, Any], list[bytes], int]]:
-        """Each Sample of a stream in a chunk: what is said of it, its data, its log time."""
+    def parts(self, file: McapFile, place: Place, stream: str) -> Iterator[Part]:
+        """Each Sample of a stream in a chunk, not decoded yet."""
         messages = self.messages(file, place)  # first: it may tell of channels
         data_of, about_of = numbers(file, "data", stream), numbers(file, "sample", stream)
-        data: list[bytes] = []
+        data: list[Message] = []
         for message in messages:
             if message.channel in data_of:
-                data.append(message.data)
+                data.append(message)
             elif message.channel in about_of:
                 for about in self.read(_about, message.data, stream, file, place):
-                    yield about, data, message.log_ns
+                    yield Part(about, data, message)
                 data = []
 
     def of_role(

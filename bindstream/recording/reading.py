@@ -12,8 +12,8 @@ import msgspec
 
 from bindstream.errors import RecordingError
 from bindstream.modalities import SENSORS
-from bindstream.recording.chunks import Chunks
-from bindstream.recording.mcap_file import McapFile
+from bindstream.recording.chunks import Chunks, Part
+from bindstream.recording.mcap_file import McapFile, Message, Tag
 from bindstream.recording.results import decode_accounts, decode_alert, decode_embedding
 from bindstream.recording.samples import decode_sample
 from bindstream.recording.series import Total
@@ -73,7 +73,7 @@ class Recording:
 
     @property
     def damage(self) -> Sequence[str]:
-        """What could not be read, in words; more may show while reading, all of it by `check`."""
+        """What could not be read, in words; more may show while reading."""
         return tuple(self._chunks.damage.values())
 
     @property
@@ -109,11 +109,12 @@ class Recording:
                 continue
             if from_ns is not None and place.end_ns < from_ns:
                 continue
-            for about, data, log_ns in chunks.parts(file, place, stream):
+            for part in chunks.parts(file, place, stream):
+                log_ns = part.said.log_ns
                 late = until_ns is not None and log_ns >= until_ns
                 if late or (from_ns is not None and log_ns < from_ns):
                     continue
-                decode = partial(_decode, stream, modality, about, data)
+                decode = partial(_decode, stream, modality, part)
                 yield from chunks.read(decode, b"", stream, file, place)
 
     def embeddings(self, stream: str | None = None) -> Iterator[Embedding]:
@@ -135,15 +136,22 @@ class Recording:
         """Each stream's accounts as they stood last."""
         return dict(self._chunks.of_role("accounts", None, decode_accounts))
 
-    def check(self, told: Callable[[int], None] | None = None) -> None:
-        """Read every chunk, so that `damage` is complete.
+    @property
+    def chunks(self) -> Chunks:
+        """What it is read from, for whoever takes messages as they are."""
+        return self._chunks
+
+    def messages(self, told: Callable[[int], None] | None = None) -> Iterator[tuple[Tag, Message]]:
+        """Every message of every chunk, file by file; `damage` is complete after this.
 
         Args:
             told: is given the bytes of each chunk that was read.
         """
         for file in self._chunks.files:
             for place in file.chunks:
-                self._chunks.messages(file, place)
+                for message in self._chunks.messages(file, place):
+                    if message.channel in file.tags:
+                        yield file.tags[message.channel], message
                 if told is not None:
                     told(place.length)
 
@@ -194,15 +202,13 @@ class Recording:
         for place in file.chunks:
             self._chunks.messages(file, place)  # which may tell of channels
             for name in {tag.stream for tag in file.tags.values() if tag.role == "sample"}:
-                for about, _, _ in self._chunks.parts(file, place, name):
-                    totals.setdefault(name, Total()).add_said(about)
+                for part in self._chunks.parts(file, place, name):
+                    totals.setdefault(name, Total()).add_said(part.about)
         return totals
 
 
-def _decode(
-    stream: str, modality: ModalityName, about: Mapping[str, Any], data: Sequence[bytes], _: bytes
-) -> Sample:
-    return decode_sample(stream, modality, about, data)
+def _decode(stream: str, modality: ModalityName, part: Part, _: bytes) -> Sample:
+    return decode_sample(stream, modality, part.about, [each.data for each in part.data])
 
 
 def _paths(path: Path) -> list[Path]:

@@ -1,0 +1,176 @@
+"""bindstream record: sensors alone to disk, and what can be done with a recording."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from bindstream.cli.app import FAILED, PARTIAL, app, errors, out
+
+if TYPE_CHECKING:
+    from bindstream.config import Config
+    from bindstream.config.record import RecordConfig
+    from bindstream.recording.sensors import SensorRun
+
+REFRESH_S = 0.5
+_SENSORS = "sensors"
+
+
+class _ConfigOrCommand(TyperGroup):
+    """`record CONFIG` records; `record info` and the like are commands."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
+            args = [_SENSORS, *args]
+        return super().parse_args(ctx, args)
+
+
+_GROUP_HELP = """Record what sensors give, and look at recordings.
+
+With a configuration, records its sensors alone, in one process: no model, no Ray. A recording is a
+folder of MCAP files that Foxglove opens as they are; `bindstream replay` plays it again.
+`bindstream run --record DIR` records vectors, alerts and accounts, too.
+
+Examples:
+
+  bindstream record configs/laptop.yaml --to recordings --seconds 60
+
+  bindstream record info recordings/20261122T054300Z
+
+  bindstream record cut recordings/20261122T054300Z --from 02:55 --to 03:10 --out night.mcap
+
+  bindstream record export night.mcap --out night
+"""
+record_app = typer.Typer(cls=_ConfigOrCommand, no_args_is_help=True, help=_GROUP_HELP)
+app.add_typer(record_app, name="record")
+
+_SENSORS_HELP = """Record the sensors of a configuration until Ctrl-C, or until all are over.
+
+Each run makes a folder of its own in --to, named by its beginning (UTC). What would be too much,
+see `record:` in `bindstream schema`, goes, the oldest first. At the end it is said what recording
+each stream took of one core. Exit code 1 if every stream failed, 3 if some did or if
+something that came was not recorded.
+
+Examples:
+
+  bindstream record configs/laptop.yaml --to recordings
+
+  bindstream record configs/robot.yaml --to /media/disk --seconds 600 --pictures lossless
+"""
+
+
+@record_app.command(_SENSORS, help=_SENSORS_HELP, hidden=True)
+def sensors(
+    config: Annotated[Path, typer.Argument(help="A YAML file; see configs/ for examples.")],
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="DIR", help="The folder of recordings; record.path else."),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="End after so long, in seconds.")
+    ] = None,
+    pictures: Annotated[
+        str | None, typer.Option(metavar="jpeg|lossless", help="In place of record.pictures.")
+    ] = None,
+) -> None:
+    from bindstream.config import load_config
+    from bindstream.recording.sensors import SensorRun
+
+    read = load_config(config)
+    run = SensorRun(read, record_config(read, to, pictures))
+    out.print(f"Recording to {run.tape.folder}. Ctrl-C ends it.", markup=False, highlight=False)
+    _watch(run, seconds)
+    out.print(sensors_table(run))
+    health, figures = run.tape.health(), run.figures()
+    out.print(
+        f"{health.disk_bytes / 1e6:,.1f} MB in {health.files} "
+        f"{'file' if health.files == 1 else 'files'} of {run.tape.folder}; this process took "
+        f"{run.cpu_share:.1%} of one core, {sum(f.cpu_share for f in figures.values()):.1%} of it "
+        "to record.",
+        markup=False,
+        highlight=False,
+    )
+    for name, each in figures.items():
+        if each.detail:
+            what = f"! {name}: {each.detail}"
+            errors.print(what, style="yellow", markup=False, highlight=False)
+    failed = [name for name, each in figures.items() if each.opens == 0 or each.state == "failed"]
+    lost = sum(each.lost + each.missed for each in figures.values())
+    if failed or lost:
+        raise typer.Exit(FAILED if len(failed) == len(figures) else PARTIAL)
+
+
+def record_config(config: Config, to: Path | None, pictures: str | None = None) -> RecordConfig:
+    """The `record` section of a configuration with what was said beside it.
+
+    Raises:
+        ConfigError: neither says where to, or what was said cannot be.
+    """
+    from pydantic import ValidationError
+
+    from bindstream.config import RecordConfig
+    from bindstream.errors import ConfigError
+
+    section = config.record or RecordConfig()
+    if to is None and config.record is None:
+        raise ConfigError("it is not said where to record.", fix="Give --to DIR.")
+    said = {"path": to, "pictures": pictures}
+    try:
+        given = {key: value for key, value in said.items() if value is not None}
+        return RecordConfig.model_validate({**section.model_dump(), **given})
+    except ValidationError as error:
+        what = error.errors()[0]["msg"]
+        raise ConfigError(f"{pictures!r}: {what}.", where="--pictures") from None
+
+
+def _watch(run: SensorRun, seconds: float | None) -> None:
+    """Record until stopped, over, or so long; with a table that lives where there is a terminal."""
+    from rich.live import Live
+
+    from bindstream.cli.run import stopping
+
+    until_s = time.monotonic() + seconds if seconds else float("inf")
+    shown_s, trouble = 0.0, ""
+    with stopping() as stop:
+        run.start()
+        try:
+            with Live(console=out, auto_refresh=False, transient=True) as live:
+                while not stop.is_set() and not run.ended and time.monotonic() < until_s:
+                    run.turn()
+                    if time.monotonic() - shown_s < REFRESH_S:
+                        continue
+                    shown_s = time.monotonic()
+                    if out.is_terminal:
+                        live.update(sensors_table(run), refresh=True)
+                    if trouble != (trouble := run.tape.health().trouble):
+                        said = trouble or "recording: well again"
+                        errors.print(f"! {said}", style="yellow", markup=False, highlight=False)
+        finally:
+            run.stop()
+
+
+def sensors_table(run: SensorRun) -> Any:
+    """A line a stream: what came, how fast, how much of it, what was lost and what it cost."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("stream", "state", "samples", "a second", "MB", "lost", "% of a core"):
+        left = name in ("stream", "state")
+        table.add_column(name, no_wrap=True, justify="left" if left else "right")
+    for name, each in run.figures().items():
+        lost = each.lost + each.missed
+        table.add_row(
+            name,
+            each.state,
+            f"{each.samples:,}",
+            f"{each.rate_hz:.1f}",
+            f"{each.data_bytes / 1e6:,.1f}",
+            f"[red]{lost}[/]" if lost else "0",
+            f"{each.cpu_share * 100:.1f}",
+        )
+    return table

@@ -1,0 +1,235 @@
+"""bindstream record info, cut, export: what can be done with a recording."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bindstream.cli.app import PARTIAL, errors, out
+from bindstream.cli.record import record_app
+from bindstream.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bindstream.recording import Recording
+    from bindstream.recording.summary import Summary
+
+PathArgument = Annotated[Path, typer.Argument(help="A recording's folder, or one of its files.")]
+FromOption = Annotated[
+    str | None,
+    typer.Option("--from", metavar="T", help="Seconds from its beginning, 18:30:05, or a date."),
+]
+ToOption = Annotated[str | None, typer.Option("--to", metavar="T", help="Likewise.")]
+StreamsOption = Annotated[
+    str | None, typer.Option(metavar="A,B", help="These streams; all if left out.")
+]
+
+_INFO_HELP = """Say what a recording holds: streams, times, rates, gaps, sizes, vectors, alerts.
+
+Reads all of it and says what is damaged. Times are of this place's clock. Exit code 3 if some of it
+cannot be read.
+
+Examples:
+
+  bindstream record info recordings/20261122T054300Z
+
+  bindstream record info night.mcap --json
+"""
+
+
+@record_app.command(help=_INFO_HELP)
+def info(
+    path: PathArgument,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    from bindstream.recording import Recording
+    from bindstream.recording.summary import summarise
+
+    with Recording(path) as recording, progress("Reading", recording.disk_bytes) as told:
+        said = summarise(recording, told)
+    if as_json:
+        out.print(json.dumps(said.plain(), ensure_ascii=False, indent=2), markup=False)
+    else:
+        _show(said)
+    if said.damage:
+        raise typer.Exit(PARTIAL)
+
+
+_CUT_HELP = """Write a part of a recording to one file, with the very same readings and times.
+
+Without --from and --to all of it: that joins the files of a run, and of a damaged recording keeps
+what can be read. A reading belongs to the part in which it begins.
+
+Examples:
+
+  bindstream record cut recordings/20261122T054300Z --from 02:55 --to 03:10 --out night.mcap
+
+  bindstream record cut recordings/20261122T054300Z --from 60 --to 90 --streams door,kitchen \\
+    --out door.mcap
+
+  bindstream record cut damaged.mcap --out whole.mcap
+"""
+
+
+@record_app.command(help=_CUT_HELP)
+def cut(
+    path: PathArgument,
+    to: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="A new .mcap file.")],
+    since: FromOption = None,
+    until: ToOption = None,
+    streams: StreamsOption = None,
+) -> None:
+    from bindstream.recording import Recording
+    from bindstream.recording.cutting import cut as write_cut
+
+    with Recording(path) as recording:
+        from_ns, until_ns = _span(recording, since, until)
+        begin = from_ns if from_ns is not None else recording.start_ns
+        end = until_ns if until_ns is not None else recording.end_ns
+        with progress("Cutting", max(end - begin, 1)) as told:
+            reached = begin
+
+            def at(ns: int) -> None:
+                nonlocal reached
+                told(max(ns - reached, 0))
+                reached = max(ns, reached)
+
+            totals = write_cut(recording, to, from_ns, until_ns, _names(streams), at)
+        damage = recording.damage
+    for what in damage:
+        errors.print(f"! left out: {what}", style="yellow", markup=False, highlight=False)
+    many = sum(total.samples for total in totals.values())
+    size = to.stat().st_size / 1e6
+    out.print(
+        f"{to}: {many:,} samples of {len(totals)} streams, {size:,.1f} MB.",
+        markup=False,
+        highlight=False,
+    )
+
+
+_EXPORT_HELP = """Write a recording as files for other programs.
+
+Sound becomes WAV with silence where nothing was recorded; pictures a film (MP4, H.264) that is
+shown as fast as it was taken, or with --pictures files as they are stored; motion, heat and depth
+CSV (readings; lowest, mean and highest value of each frame); alerts and vectors CSV (which, when).
+Beside each film and sound lies a CSV of the exact time of every sample, and of its gaps.
+
+Examples:
+
+  bindstream record export night.mcap --out night
+
+  bindstream record export recordings/20261122T054300Z --out stills --streams door --pictures files
+"""
+
+
+@record_app.command(help=_EXPORT_HELP)
+def export(
+    path: PathArgument,
+    to: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="A new, or empty folder.")],
+    streams: StreamsOption = None,
+    pictures: Annotated[
+        str, typer.Option(metavar="film|files", help="Pictures as MP4, or each as a file.")
+    ] = "film",
+) -> None:
+    from bindstream.recording import Recording
+    from bindstream.recording.exporting import export as write_export
+
+    if pictures not in ("film", "files"):
+        raise ConfigError(f"{pictures!r} is neither film nor files.", where="--pictures")
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise ConfigError("it is not empty.", where=str(to), fix="Choose a new folder.")
+    with Recording(path) as recording:
+        many = sum(each.samples for each in recording.streams.values())
+        with progress("Exporting", many) as told:
+            written = write_export(
+                recording, to, _names(streams), as_films=pictures == "film", told=told
+            )
+        damage = recording.damage
+    for what in damage:
+        errors.print(f"! left out: {what}", style="yellow", markup=False, highlight=False)
+    for file, what in written.items():
+        out.print(f"{file}: {what}", markup=False, highlight=False)
+
+
+@contextlib.contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on the terminal; gives what advances it."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda more: bar.advance(task, more)
+
+
+def _names(said: str | None) -> list[str] | None:
+    return None if said is None else [name.strip() for name in said.split(",") if name.strip()]
+
+
+def _span(recording: Recording, since: str | None, until: str | None) -> tuple[Any, Any]:
+    """From and until, UTC ns; None where it is not said."""
+    from bindstream.replay.moment import seconds_into
+
+    begin, end = recording.start_ns, recording.end_ns
+    from_ns, until_ns = (
+        None if said is None else begin + round(seconds_into(said, begin, end, option) * 1e9)
+        for said, option in ((since, "--from"), (until, "--to"))
+    )
+    if from_ns is not None and until_ns is not None and until_ns <= from_ns:
+        raise ConfigError(f"--to {until} is not after --from {since}.")
+    return from_ns, until_ns
+
+
+def _show(said: Summary) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    begun, ended = (
+        time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(ns / 1e9))
+        for ns in (said.start_ns, said.end_ns)
+    )
+    lasts_s = (said.end_ns - said.start_ns) / 1e9
+    lines = [
+        f"{said.path}: {said.disk_bytes / 1e6:,.1f} MB in {said.files} files",
+        f"from {begun} to {ended}, {lasts_s:,.1f} s",
+    ]
+    if model := said.facts.get("model"):
+        lines.append(f"model {model} {said.facts.get('fingerprint', '')}")
+    for line in lines:
+        out.print(line, markup=False, highlight=False)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    names = ("stream", "of", "seconds", "samples", "a second", "gaps", "lost", "size", "MB")
+    for name in (*names, "vectors"):
+        table.add_column(name, no_wrap=name == "stream")
+    for name, each in said.streams.items():
+        frames = each.modality not in ("audio", "imu")
+        table.add_row(
+            name,
+            each.modality,
+            f"{each.duration_s:.1f}",
+            str(each.samples),
+            f"{each.rate_hz:.1f}",
+            str(each.gaps),
+            f"[red]{each.lost}[/]" if each.lost else "0",
+            "×".join(map(str, each.shape[1::-1])) if frames else f"{each.readings} values",
+            f"{each.data_bytes / 1e6:.1f}",
+            str(each.vectors),
+        )
+    out.print(table)
+    out.print(f"{said.alerts} announcements of alerts", highlight=False)
+    for name, accounts in said.accounts.items():
+        dropped = sum(accounts.get("dropped", {}).values())
+        out.print(
+            f"{name}: {accounts.get('captured')} windows captured, {accounts.get('embedded')} "
+            f"embedded, {accounts.get('reused')} reused, {dropped} dropped, "
+            f"{accounts.get('pending')} pending",
+            markup=False,
+            highlight=False,
+        )
+    for what in said.damage:
+        errors.print(f"! {what}", style="yellow", markup=False, highlight=False)

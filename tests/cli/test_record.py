@@ -1,0 +1,204 @@
+"""bindstream record: sensors to disk with no model, and what can be done with a recording."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bindstream.recording import Recording
+from tests.cli.conftest import Command
+from tests.recording.made import BEGIN_NS, STREAMS, S, assert_same, record, sample
+
+SCENE = """
+streams:
+  - {name: kitchen, modality: audio, source: &scene {kind: scene, seed: 5, length_s: 4, speed: 8}}
+  - {name: wrist, modality: imu, source: *scene}
+  - {name: door, modality: vision, source: *scene}
+"""
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    """Four seconds of five streams; of the kitchen the third second is missing."""
+    given = [
+        sample(stream, n, gap="lost" if n == 30 else "")
+        for n in range(40)
+        for stream in STREAMS
+        if not (stream == "kitchen" and 20 <= n < 30)
+    ]
+    return record(tmp_path / "run", given)
+
+
+def test_sensors_are_recorded_alone_and_their_cost_is_told(
+    tmp_path: Path, bindstream: Command
+) -> None:
+    (tmp_path / "home.yaml").write_text(SCENE)
+    done = bindstream("record", tmp_path / "home.yaml", "--to", tmp_path / "to")
+    assert done.code == 0, done.err
+    [folder] = (tmp_path / "to").iterdir()
+    assert str(folder) in done.out
+    assert "of one core" in done.out
+    with Recording(folder) as recording:
+        assert recording.damage == ()
+        assert {name: each.samples > 20 for name, each in recording.streams.items()} == {
+            "kitchen": True,
+            "wrist": True,
+            "door": True,
+        }
+        assert recording.config is not None
+        assert "kind: scene" in recording.config
+
+
+def test_recording_sensors_loads_neither_torch_nor_ray(tmp_path: Path) -> None:
+    (tmp_path / "home.yaml").write_text(SCENE)
+    code = (
+        "import sys\nfrom bindstream.cli import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "finally:\n    print([name for name in ('torch', 'ray') if name in sys.modules])"
+    )
+    args = ["record", str(tmp_path / "home.yaml"), "--to", str(tmp_path / "to"), "--seconds", "1"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *args], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip().endswith("[]"), done.stdout + done.stderr
+
+
+def test_where_to_has_to_be_said(tmp_path: Path, bindstream: Command) -> None:
+    (tmp_path / "home.yaml").write_text(SCENE)
+    done = bindstream("record", tmp_path / "home.yaml")
+    assert (done.code, "Give --to DIR" in done.err) == (2, True)
+    done = bindstream("record", tmp_path / "home.yaml", "--to", tmp_path, "--pictures", "gif")
+    assert (done.code, "'gif'" in done.err) == (2, True)
+
+
+def test_a_section_says_where_to(tmp_path: Path, bindstream: Command) -> None:
+    (tmp_path / "home.yaml").write_text(SCENE + "record: {path: kept, pictures: lossless}\n")
+    assert bindstream("record", tmp_path / "home.yaml", "--seconds", 1).code == 0
+    [folder] = (tmp_path / "kept").iterdir()
+    with Recording(folder) as recording:
+        assert b"jpeg" not in b"".join(path.read_bytes() for path in recording.files)
+
+
+def test_info_says_what_there_is(recorded: Path, bindstream: Command) -> None:
+    said = json.loads(bindstream("record", "info", recorded, "--json").out)
+    assert said["streams"].keys() == STREAMS.keys()
+    kitchen = said["streams"]["kitchen"]
+    assert (kitchen["samples"], kitchen["gaps"], kitchen["readings"]) == (30, 1, 48000)
+    assert kitchen["duration_s"] == pytest.approx(4.0)
+    assert said["streams"]["door"]["shape"] == [48, 64, 3]
+    assert said["streams"]["wrist"]["rate_hz"] == pytest.approx(10)
+    assert said["damage"] == []
+    people = bindstream("record", "info", recorded)
+    assert people.code == 0
+    assert "64×48" in people.out
+
+
+def test_info_of_a_damaged_recording_says_what_is_damaged(
+    recorded: Path, bindstream: Command
+) -> None:
+    [file] = recorded.iterdir()
+    file.write_bytes(file.read_bytes()[:-5000])
+    done = bindstream("record", "info", recorded)
+    assert done.code == 3
+    assert "never closed" in done.err or "index is damaged" in done.err
+
+
+def test_cut_keeps_the_very_same_samples(
+    recorded: Path, tmp_path: Path, bindstream: Command
+) -> None:
+    out = tmp_path / "part.mcap"
+    args = ("--from", "1", "--to", "2.5", "--streams", "wrist,stove", "--out", out)
+    done = bindstream("record", "cut", recorded, *args)
+    assert done.code == 0, done.err
+    with Recording(out) as part:
+        assert list(part.streams) == ["stove", "wrist"]
+        for stream in part.streams:
+            got = list(part.samples(stream))
+            for one, n in zip(got, range(10, 25), strict=True):
+                assert_same(one, sample(stream, n))
+        assert part.start_ns == BEGIN_NS + S
+        assert part.config == "streams: []"
+    again = bindstream("record", "cut", recorded, *args)
+    assert (again.code, "there already" in again.err) == (1, True)
+
+
+def test_cut_joins_files_and_repairs_a_damaged_one(
+    recorded: Path, tmp_path: Path, bindstream: Command
+) -> None:
+    [file] = recorded.iterdir()
+    file.write_bytes(file.read_bytes()[:-3000])
+    out = tmp_path / "whole.mcap"
+    done = bindstream("record", "cut", recorded, "--out", out)
+    assert done.code == 0
+    assert "left out" in done.err
+    with Recording(out) as whole, Recording(recorded) as before:
+        assert whole.damage == ()
+        for stream in whole.streams:
+            pairs = zip(whole.samples(stream), before.samples(stream), strict=True)
+            for one, other in pairs:
+                assert_same(one, other)
+
+
+def test_a_span_that_is_none_is_an_error(
+    recorded: Path, tmp_path: Path, bindstream: Command
+) -> None:
+    out = tmp_path / "part.mcap"
+    for args, why in (
+        (("--from", "2", "--to", "1"), "not after"),
+        (("--from", "900"), "not within"),
+        (("--streams", "attic"), "no stream 'attic'"),
+    ):
+        done = bindstream("record", "cut", recorded, "--out", out, *args)
+        assert done.code in (1, 2)
+        assert why in done.err
+        assert not out.exists()
+
+
+def test_export_writes_sound_with_silence_where_nothing_was_recorded(
+    recorded: Path, tmp_path: Path, bindstream: Command
+) -> None:
+    out = tmp_path / "out"
+    done = bindstream("record", "export", recorded, "--out", out, "--streams", "kitchen,wrist")
+    assert done.code == 0, done.err
+    with wave.open(str(out / "kitchen.wav")) as file:
+        assert (file.getframerate(), file.getnframes()) == (16000, 64000)
+        pcm = np.frombuffer(file.readframes(64000), "<i2")
+    assert not pcm[32000:48000].any()
+    given = np.rint(sample("kitchen", 35).data * 32768).astype(np.int16)
+    np.testing.assert_array_equal(pcm[35 * 1600 : 36 * 1600], given)
+    with (out / "kitchen.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["silence_before"] for row in rows if row["gap"]] == ["16000"]
+    assert int(rows[1]["time_ns"]) == BEGIN_NS + S // 10
+    with (out / "wrist.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 400
+    assert np.float32(rows[10]["ax"]) == sample("wrist", 1).data[0, 0]
+
+
+def test_export_writes_films_at_true_timing_pictures_and_values(
+    recorded: Path, tmp_path: Path, bindstream: Command
+) -> None:
+    av = pytest.importorskip("av")
+    done = bindstream("record", "export", recorded, "--out", tmp_path / "out")
+    assert done.code == 0, done.err
+    with av.open(str(tmp_path / "out" / "door.mp4")) as film:
+        times = [float(frame.time) for frame in film.decode(video=0)]
+    assert times == pytest.approx([n / 10 for n in range(40)], abs=0.002)
+    with (tmp_path / "out" / "stove.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert float(rows[3]["max_c"]) == pytest.approx(float(sample("stove", 3).data.max()), rel=1e-5)
+    done = bindstream(
+        "record", "export", recorded, "--out", tmp_path / "p", "--streams", "door",
+        "--pictures", "files",
+    )  # fmt: skip
+    assert len(list((tmp_path / "p" / "door").glob("*.jpg"))) == 40
+    full = bindstream("record", "export", recorded, "--out", tmp_path / "p")
+    assert (full.code, "not empty" in full.err) == (2, True)
