@@ -119,7 +119,7 @@ def kill(run: Supervisor, kind: str, name: str) -> None:
     """Kill an actor's process; returns once another has taken its place."""
     actor = run.status()[kind][name]
     os.kill(actor["pid"], signal.SIGKILL)
-    wait_for(run, lambda s: s[kind][name]["restarts"] > actor["restarts"], 20)
+    wait_for(run, lambda s: s[kind][name]["restarts"] > actor["restarts"], 60)
 
 
 def bounded(said: dict[str, Any]) -> bool:
