@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from bindstream.kernel_clock import read_kernel_clock
 
@@ -49,6 +50,13 @@ def _wall_offset_ns() -> tuple[int, int]:
         tries.append((after - before, wall - (before + after) // 2))
     width_ns, offset_ns = min(tries)
     return offset_ns, (width_ns + 1) // 2
+
+
+class Now(Protocol):
+    """What tells the time; a `Clock`, or on another host than the run's its `RunTime`."""
+
+    def now_ns(self) -> int:
+        """UTC ns, of the run's clock where it is for what hosts compare."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bindstream.accounts import Published
-from bindstream.clock import Clock
+from bindstream.clock import Now
 from bindstream.errors import BindstreamError
 from bindstream.records import Embedding, ModalityName, Stages, Window
 
@@ -102,7 +102,7 @@ class Embedder:
     `warnings` maps a stream to what is wrong with its vectors now.
     """
 
-    def __init__(self, encoder: Encoder, clock: Clock) -> None:
+    def __init__(self, encoder: Encoder, clock: Now) -> None:
         self._encoder = encoder
         self._clock = clock
         self._kept: dict[str, deque[tuple[int, Vectors]]] = {}

@@ -17,6 +17,8 @@ class Wiring:
     """One run: its clock, where its ledgers lie, its bus, as every node can reach it, and the names
     of its streams: vectors of others are none of this run's.
 
+    `time` is where other hosts ask for the run's time (see `bindstream.exchange`).
+
     `lined_up` says that all are recordings, whose windows are judged in one order (see
     `bindstream.lineup`); `transcript` is where this is written down, if anywhere.
     """
@@ -29,6 +31,7 @@ class Wiring:
     streams: frozenset[str]
     lined_up: bool = False
     transcript: TranscriptFile | None = None
+    time: str = ""
 
     def ledger(self, stream: str) -> Path:
         return self.folder / f"{stream}.ledger"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bindstream.config.bus import BusConfig
 from bindstream.config.check import check_config, json_schema, load_config
 from bindstream.config.evidence import EvidenceConfig
 from bindstream.config.history import HistoryConfig
@@ -10,7 +11,6 @@ from bindstream.config.problem import Problem
 from bindstream.config.query import QueryConfig
 from bindstream.config.record import RecordConfig
 from bindstream.config.schema import (
-    BusConfig,
     Config,
     ModelConfig,
     PlacementConfig,

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from bindstream.config.bus import BusConfig
 from bindstream.config.evidence import EvidenceConfig
 from bindstream.config.history import history_problems
 from bindstream.config.known_keys import kinds_at, place_in, suggestion
@@ -27,7 +28,6 @@ from bindstream.config.query import SILENCE_S, QueryConfig
 from bindstream.config.record import record_problems
 from bindstream.config.rules_check import rule_problems
 from bindstream.config.schema import (
-    BusConfig,
     Config,
     ModelConfig,
     StreamConfig,

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Discriminator, Field, ValidationError, field_validator, model_validator
+from pydantic import Discriminator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from bindstream.bus import is_loopback
+from bindstream.config.bus import BusConfig
 from bindstream.config.evidence import EvidenceConfig
 from bindstream.config.gate import GateConfig, Gated
 from bindstream.config.history import HistoryConfig
@@ -184,47 +184,6 @@ class ModelConfig(Section):
         description="how long the text tower stays in memory unused, seconds; longer, up to an "
         "hour, where queries keep coming",
     )
-
-
-class BusConfig(Section):
-    """The ZeroMQ sockets by which vectors, alerts and control travel."""
-
-    address: str = Field(default="tcp://127.0.0.1:5560", description="vectors and alerts, PUB")
-    inbound: str = Field(
-        default="tcp://127.0.0.1:5559", description="where the pipeline's own nodes publish, XSUB"
-    )
-    control: str = Field(default="tcp://127.0.0.1:5561", description="queries and status, REP")
-    keys: Path | None = Field(
-        default=None, description="folder of CURVE keys made by `bindstream keys`"
-    )
-
-    @field_validator("address", "inbound", "control")
-    @classmethod
-    def _endpoint(cls, address: str) -> str:
-        scheme, _, rest = address.partition("://")
-        host, _, port = rest.rpartition(":")
-        tcp = scheme == "tcp" and host and port.isdigit() and int(port) < 65536
-        if not (tcp or (scheme == "ipc" and rest)):
-            raise PydanticCustomError(
-                "endpoint", "is not tcp://HOST:PORT (0: any free port) or ipc://PATH"
-            )
-        return address
-
-    @model_validator(mode="after")
-    def _safe(self) -> BusConfig:
-        addresses = (self.address, self.inbound, self.control)
-        for address in addresses:
-            if addresses.count(address) > 1 and not address.endswith(":0"):
-                raise PydanticCustomError(
-                    "same_address", "address, inbound and control share {a}", {"a": address}
-                )
-            if self.keys is None and not is_loopback(address):
-                raise PydanticCustomError(
-                    "open_bus",
-                    "{a} can be reached from other machines but `keys` is not set",
-                    {"a": address},
-                )
-        return self
 
 
 class RayConfig(Section):
