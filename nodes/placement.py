@@ -8,7 +8,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from bindstream.config import ModelConfig, PlacementConfig
+from bindstream.config import ModelConfig, PlacementConfig, StreamConfig
 from bindstream.errors import ModelError
 
 
@@ -34,6 +34,13 @@ def placed(placement: PlacementConfig) -> dict[str, Any]:
         "resources": resources,
         "scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False),
     }
+
+
+def homeless(streams: Iterable[StreamConfig]) -> dict[str, str]:
+    """Streams that no node of the cluster can take now, and why."""
+    bound = [s for s in streams if s.placement.node or s.placement.resources]
+    nodes = alive_nodes() if bound else {}
+    return {s.name: why for s in bound if (why := unplaceable(s.placement, nodes))}
 
 
 def here() -> dict[str, Any]:

@@ -15,7 +15,6 @@ import ray
 from ray.exceptions import RayError
 
 from bindstream.bus import Broker
-from bindstream.clock import Clock
 from bindstream.config import BusSinkConfig, Config, EvidenceConfig, SinkConfig
 from bindstream.control import Answer, ControlServer, Request
 from bindstream.errors import BindstreamError
@@ -34,10 +33,11 @@ from nodes.history import HistoryHealth, HistoryNode
 from nodes.lining import say_failed
 from nodes.match import MatchNode
 from nodes.match_health import MatchHealth
-from nodes.placement import actor, alive_nodes, here, placed, unplaceable
+from nodes.placement import actor, here, homeless, placed
 from nodes.recording import BusRecording
 from nodes.status import actor_status, stream_status, troubles
 from nodes.stream import StreamHealth, StreamNode
+from nodes.timekeeping import Timekeeper
 from nodes.watched import START_S, Watched, gather, reason
 from nodes.wiring import MATCH, Wiring
 
@@ -75,6 +75,7 @@ class Supervisor:
         self._books: Books | None = None
         self._recording: BusRecording | None = None
         self._broker: Broker | None = None
+        self._time: Timekeeper | None = None
         self.metrics: MetricsServer | None = None
         self._control: ControlServer | None = None
         self._lock = threading.RLock()
@@ -114,13 +115,15 @@ class Supervisor:
         self._broker = Broker(bus.address, bus.inbound, bus.keys)
         self._folder = Path(tempfile.mkdtemp(prefix="bindstream-"))
         start_ray(self.config.ray)
-        clock = Clock.read()
+        self._time = Timekeeper(bus)
+        clock, time_at = self._time.clock, self._time.address
         inbound = reachable(self._broker.inbound)
         address = reachable(self._broker.address)
         names = frozenset(stream.name for stream in self.config.streams)
         lined_up = all(is_recorded(s.source, s.modality) for s in self.config.streams)
+        written = self._transcript
         wiring = Wiring(
-            clock, self._folder, inbound, address, bus.keys, names, lined_up, self._transcript
+            clock, self._folder, inbound, address, bus.keys, names, lined_up, written, time_at
         )
         self._books = Books(wiring)
         if self.config.history is not None:  # which is to listen before anything is published
@@ -190,9 +193,9 @@ class Supervisor:
     def poll(self) -> None:
         """Ask everyone for their health, and act on what is dead or frozen. Blocks briefly."""
         with self._lock:
-            homeless = self._homeless()
+            lost = homeless(self.config.streams)
             for watched in self._everyone():
-                if watched.name in homeless:
+                if watched.name in lost:
                     watched.excuse()
                 self._warn(*watched.ask(ASK_S))
             if self._books is not None:
@@ -200,7 +203,8 @@ class Supervisor:
             health = self._match.health if self._match is not None else None
             if self._match is not None:
                 say_failed(self._match.handle, self._streams)
-            others = {f"stream {name}": why for name, why in homeless.items()}
+            others = {f"stream {name}": why for name, why in lost.items()}
+            others |= self._time.troubles() if self._time is not None else {}
             if self._desk is not None and health is not None and health.queries is None:
                 try:
                     self._desk.begin_match()
@@ -210,12 +214,6 @@ class Supervisor:
                 self._recording.due()
                 others |= self._recording.troubles()
             self._say_changes(others)
-
-    def _homeless(self) -> dict[str, str]:
-        """Streams that no node of the cluster can take now, and why."""
-        bound = [s for s in self.config.streams if s.placement.node or s.placement.resources]
-        nodes = alive_nodes() if bound else {}
-        return {s.name: why for s in bound if (why := unplaceable(s.placement, nodes))}
 
     def _everyone(self) -> list[Watched[Any]]:
         others = (self._match, self._history)
@@ -258,6 +256,7 @@ class Supervisor:
                 "uptime_s": time.monotonic() - self._begun_s,
                 "model": {"name": self.config.model.name, "fingerprint": self._fingerprint()},
                 "bus": self._broker.address if self._broker else "",
+                "time": self._time.status() if self._time else {},
                 "streams": {s.name: self._stream_status(s) for s in self._streams},
                 "embedders": {e.name: actor_status(e) for e in self._embedders},
                 "match": actor_status(self._match) if self._match else {},
@@ -317,6 +316,9 @@ class Supervisor:
             stop_ray()
         if self._recording is not None:
             self._recording.close()
+        if self._time is not None:
+            self._time.close()
+            self._time = None
         if self._broker is not None:
             self._broker.close()
             self._broker = None
