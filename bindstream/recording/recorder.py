@@ -34,6 +34,8 @@ QUEUE_MOST = 8192
 CHUNK_BYTES = 2 * 2**20
 """A chunk is closed when it holds so much, before compression, or after `CHUNK_S`."""
 CHUNK_S = 1.0
+SAMPLE_BYTES_MOST = 100 * 2**20
+"""What a Sample may have: a picture of 33 megapixels. Readers take chunks twice as large."""
 SAID_S = 10.0
 """So long a loss is spoken of after the last one."""
 PATIENCE_S = 30.0
@@ -262,6 +264,8 @@ class Recorder:
     def _add(self, item: _Item, stream: str) -> None:
         if isinstance(item, _Readings):
             sample, lossless = item.sample, self._config.pictures == "lossless"
+            if sample.data.nbytes > SAMPLE_BYTES_MOST:
+                raise ValueError(f"a sample of {sample.data.nbytes:,} bytes is too large")
             lost = self._unsaid[stream]
             encoded = encode_sample(
                 sample, lossless=lossless, quality=self._config.quality, lost=lost

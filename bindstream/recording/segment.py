@@ -39,6 +39,7 @@ class Segment:
         self._file = path.open("xb", buffering=0)
         self._waiting = 0
         self.whole_bytes = 0
+        self._has_chunks = False
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX)
             if not os.fstat(self._file.fileno()).st_nlink:
@@ -97,6 +98,7 @@ class Segment:
             OSError: it could not be written; the file can only be abandoned then.
         """
         self._writer.flush()  # type: ignore[no-untyped-call]
+        self._has_chunks = self._has_chunks or self._waiting > 0
         self.whole_bytes, self._waiting = self._file.tell(), 0
 
     def close(self, totals: Mapping[str, str]) -> None:
@@ -119,7 +121,7 @@ class Segment:
         if self._file.closed:
             return
         with contextlib.suppress(OSError):
-            if self.whole_bytes:
+            if self._has_chunks:
                 os.ftruncate(self._file.fileno(), self.whole_bytes)
             else:
                 self.path.unlink()
