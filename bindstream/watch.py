@@ -172,7 +172,7 @@ class Watch:
         pasts: list[Past] = []
         for (stream, modality, _), lines in self._streams.items():
             lines.begin()
-            for name in names:
+            for name in sorted(names):  # sums of floats depend on their order
                 if (past := lines.past(name, stream, modality)) is not None:
                     pasts.append(past)
         self.rules.recall(pasts)

@@ -166,6 +166,31 @@ def test_what_is_left_of_a_truncated_recording_is_replayed(
         assert left[:-1] == before[: len(left) - 1]
 
 
+def test_a_run_that_was_recorded_exactly_gives_its_own_windows_and_alerts(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    scene = {"kind": "scene", "seed": 4, "length_s": 36, "speed": "max", "events": []}
+    flaws = {"jitter_ms": 8, "gap_every_s": 11, "gap_s": 2.5, "duplicates": 0.1}
+    config = Config.model_validate(
+        {
+            "streams": [
+                {"name": "wrist", "modality": "imu", "source": {**scene, **flaws}},
+                {"name": "heat", "modality": "thermal", "source": {**scene, "rate_hz": 2}},
+            ],
+            "model": {"name": str(tiny_model), "threads": 1},
+            "queries": [{"text": "a dog barking", "on": 0.01, "off": 0.001, "share": 0}],
+            "rules": [{"id": "gone", "silent_s": 2}],
+            "record": {"path": str(tmp_path)},
+        }
+    )
+    file = io.BytesIO()
+    for _ in Pipeline(config, Transcript(file, windows=True)):
+        pass
+    (folder,) = tmp_path.iterdir()
+    assert transcript(planned(folder)) == file.getvalue()
+    assert {a["query"] for a in lines(file.getvalue(), "alert")} == {"a-dog-barking", "gone"}
+
+
 @pytest.mark.slow
 def test_on_ray_the_same_bytes_come_out(recorded: Path, once: bytes, tmp_path: Path) -> None:
     from nodes.supervisor import Supervisor
