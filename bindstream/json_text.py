@@ -16,7 +16,10 @@ def read_json(content: bytes | str, kind: type[T]) -> T:
     Raises:
         msgspec.MsgspecError: it is none.
     """
-    return msgspec.convert(_numbers(msgspec.json.decode(content)), kind)
+    try:
+        return msgspec.convert(_numbers(msgspec.json.decode(content)), kind)
+    except RecursionError:
+        raise msgspec.DecodeError("it is nested too deeply") from None
 
 
 def _numbers(said: Any) -> Any:

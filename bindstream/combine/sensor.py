@@ -18,6 +18,9 @@ MEASURE = "silent_s"
 STEP_MOST_NS = 2_000_000_000
 """Silence counted between two looks at the clock, at most: a process that itself stood still for
 longer heard nobody, which is not the streams' fault."""
+START_NS = 30_000_000_000
+"""A stream of which nothing ever came has so much longer: its process and its sensor are starting,
+which takes 5 to 20 s on a small machine. One that never comes up is told of all the same."""
 
 
 class ReadingWatch:
@@ -138,11 +141,13 @@ class ReadingWatch:
 
 @dataclasses.dataclass
 class _Quiet:
-    """A stream's silence: what it lasted, when its event began (None: there is none), until when
-    another watch followed that event, and when the last one ended."""
+    """A stream's silence: what it lasted, whether a window came since the last look and ever, when
+    its event began (None: there is none), until when another watch followed that event, and when
+    the last one ended."""
 
     lasted_ns: int = 0
     spoke: bool = False
+    heard: bool = False
     begun: Alert | None = None
     followed_ns: int | None = None
     ended_ns: int | None = None
@@ -152,7 +157,8 @@ class SilenceWatch:
     """Alerts of streams of which no window comes. Reads no clock; `due` is told the time.
 
     What counts is when windows arrive, not when they were captured; windows that could not be
-    embedded do not arrive. A recording that has ended is not silent.
+    embedded do not arrive. A recording that has ended is not silent. A stream that was never heard
+    has `START_NS` more before its silence counts.
 
     Args:
         streams: every stream of the configuration.
@@ -217,12 +223,13 @@ class SilenceWatch:
             return self._end(quiet, followed_ns)
         if quiet.spoke:
             ended = self._end(quiet, now_ns)
-            quiet.lasted_ns, quiet.spoke = 0, False
+            quiet.lasted_ns, quiet.spoke, quiet.heard = 0, False, True
             return ended
         quiet.lasted_ns += step_ns
         rests_ns = round(self.config.cooldown_s * 1e9)
         rests = quiet.ended_ns is not None and now_ns - quiet.ended_ns < rests_ns
-        if quiet.begun or rests or quiet.lasted_ns < self._silent_ns:
+        enough_ns = self._silent_ns + (0 if quiet.heard else START_NS)
+        if quiet.begun or rests or quiet.lasted_ns < enough_ns:
             return []
         quiet.begun = self._alert(stream, "started", now_ns - quiet.lasted_ns, now_ns)
         return [quiet.begun]

@@ -21,7 +21,7 @@ from bindstream.config.written import (
 )
 from bindstream.negation import meant
 from bindstream.records import ModalityName
-from bindstream.terms.term import Term, term, terms
+from bindstream.terms.term import Term, term, terms, weight_fault
 
 SILENCE_S = 5.0
 """An event ends when its stream has said nothing for this long, or its clock jumped this far."""
@@ -133,7 +133,8 @@ class QueryConfig(Section):
         some = (w for words in said if _is_list(words) for w in words)
         first = next((w for w in some if isinstance(w, str)), "")
         rest = {key: value for key, value in data.items() if key != "id"}
-        return {**rest, "id": id_from(first if data.get("text") else term(first).name)}
+        said_so = data.get("text") or weight_fault(first)
+        return {**rest, "id": id_from(first if said_so else term(first).name)}
 
     @field_validator("text", "negatives")
     @classmethod
@@ -162,6 +163,15 @@ class QueryConfig(Section):
                 "not_a_sensor", "text is what queries are made of, no stream has it"
             )
         return modalities
+
+    @field_validator("like", "plus", "minus")
+    @classmethod
+    def _weights(cls, summands: tuple[str, ...]) -> tuple[str, ...]:
+        for each in summands:
+            if fault := weight_fault(each):
+                what = "{fault}; what is to be taken off goes under `minus`"
+                raise PydanticCustomError("weight", what, {"fault": fault})
+        return summands
 
     @field_validator("like")
     @classmethod

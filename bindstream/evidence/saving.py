@@ -53,7 +53,7 @@ def save(root: Path, folder: Path, told: Told, files: Files) -> None:
     """Write it beside, then put it in its place, where an older one goes. Blocks for the disk.
 
     Raises:
-        OSError: it cannot be written; nothing half is left.
+        OSError: it cannot be written; nothing half is left, and an older one stays.
     """
     beside = root / f".{uuid.uuid4().hex}"
     try:
@@ -64,7 +64,11 @@ def save(root: Path, folder: Path, told: Told, files: Files) -> None:
         if folder.exists():
             older = root / f".{uuid.uuid4().hex}"
             folder.rename(older)
-            beside.rename(folder)
+            try:
+                beside.rename(folder)
+            except OSError:
+                older.rename(folder)
+                raise
             shutil.rmtree(older, ignore_errors=True)
         else:
             beside.rename(folder)

@@ -45,11 +45,14 @@ def shows(alert: Alert) -> str:
 
 
 def line(alert: Alert) -> Text:
-    """One alert in one line: when, what, which stream, how clearly, for how long."""
+    """One alert in one line: when, what (and its id, where that is another), which stream, how
+    clearly, for how long."""
     begun = alert.state == "started"
     text = Text(f"{clock(alert.start_ns)}  ")
     text.append("● " if begun else "○ ", style="bold red" if begun else "dim")
     text.append(" ".join(alert.text.split()), style="bold" if begun else "dim")
+    if alert.query != alert.text:  # which is what commands take
+        text.append(f" [{alert.query}]", style="dim")
     text.append(f"  {alert.stream} ({alert.modality})", style="cyan")
     lasted_s = (alert.end_ns - alert.start_ns) / 1e9
     text.append(f"  {height(alert)}")

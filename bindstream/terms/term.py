@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +13,10 @@ from bindstream.errors import ConfigError
 
 VECTOR = ".npy"
 """Suffix of files that hold a vector."""
-_WEIGHTED = re.compile(r"(\d*\.?\d+)\*(.+)", re.DOTALL)
+_WEIGHTED = re.compile(
+    r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:nan|inf|infinity))\*(.+)",
+    re.DOTALL | re.IGNORECASE,
+)
 _WINDOW = re.compile(r"(?:[^/]+/)?(?P<stream>[a-z0-9_-]+)/(?P<start>\d{16,19})")
 _FILE = re.compile(r"(?:\.{0,2}|~[^/\s]*)/.*|.+\.[a-z][a-z0-9]{1,4}", re.DOTALL | re.IGNORECASE)
 
@@ -37,11 +41,25 @@ def term(text: str, sign: float = 1.0) -> Term:
 
     A file is what is named like one: it ends in .wav or the like, or begins with /, ./, ../ or ~/.
     What other names mean depends on where one stands; `placed` settles that.
+
+    Raises:
+        ConfigError: its weight cannot be, see `weight_fault`.
     """
+    if fault := weight_fault(text):
+        raise ConfigError(f"{fault}.", fix="What is to be taken off goes under `minus`.")
     weight, what = _parted(text)
     if _WINDOW.fullmatch(what):
         return Term("window", what, sign * weight)
     return Term("file" if _FILE.fullmatch(what) else "words", what, sign * weight)
+
+
+def weight_fault(text: str) -> str:
+    """What is wrong with the weight of a summand; "" if nothing is."""
+    weight, what = _parted(text)
+    if weight > 0 and math.isfinite(weight):
+        return ""
+    given = text.partition("*")[0].strip()
+    return f"the weight of {what[:60]!r} is {given}: it must be a number above 0"
 
 
 def terms(like: Iterable[str], plus: Iterable[str], minus: Iterable[str]) -> tuple[Term, ...]:
@@ -53,6 +71,8 @@ def terms(like: Iterable[str], plus: Iterable[str], minus: Iterable[str]) -> tup
 def placed(text: str, folder: Path) -> str:
     """The same with the whole path of what is a file, or is named like one, beside `folder`."""
     weight, what = _parted(text)
+    if weight_fault(text):
+        return text  # which is said where it is read
     try:
         path = folder.absolute() / Path(what).expanduser()
         there = path.is_file()

@@ -127,12 +127,19 @@ def test_a_stream_that_falls_silent_is_said_until_it_speaks_again() -> None:
     assert ended.peak_z == 40
 
 
-def test_a_stream_that_never_said_anything_is_silent_from_the_start() -> None:
+def test_a_stream_that_never_said_anything_is_silent_once_it_had_time_to_start() -> None:
     watched = silence()
-    for at_s in range(0, 60, 10):
+    for at_s in range(0, 90, 10):
         watched.push(window("mic", at_s))
-        assert [a.stream for a in due(watched, at_s, at_s + 9)] == ["camera"] * (at_s == 30)
+        assert [a.stream for a in due(watched, at_s, at_s + 9)] == ["camera"] * (at_s == 60)
     assert [a.state for a in watched.flush()] == ["ended"]
+
+
+def test_a_slow_start_is_no_silence_and_a_first_window_ends_its_privilege() -> None:
+    watched = silence(streams=["mic"], silent_s=3)
+    assert due(watched, 0, 32) == []
+    watched.push(window("mic", 32))
+    assert [(a.state, a.end_ns - T0) for a in due(watched, 33, 40)] == [("started", 36 * S)]
 
 
 def test_a_process_that_stood_still_blames_no_stream() -> None:
@@ -144,12 +151,13 @@ def test_a_process_that_stood_still_blames_no_stream() -> None:
 def test_a_recording_that_is_over_is_not_silent() -> None:
     watched = silence()
     watched.over("mic")
-    assert [a.stream for a in due(watched, 0, 40)] == ["camera"]
+    assert [a.stream for a in due(watched, 0, 70)] == ["camera"]
 
 
 @pytest.mark.parametrize("cooldown_s", [0, 100])
 def test_the_next_silence_waits_for_the_cooldown(cooldown_s: float) -> None:
     watched = silence(streams=["mic"], cooldown_s=cooldown_s)
+    watched.push(window("mic", 0))
     assert len(due(watched, 0, 40)) == 1
     watched.push(window("mic", 40))
     begun = [a.state for a in due(watched, 41, 100)]
@@ -179,6 +187,7 @@ def test_the_cooldown_of_a_reading_elsewhere_holds_here() -> None:
 
 def quiet_elsewhere() -> tuple[Alert, SilenceWatch]:
     before, after = silence(streams=["mic"]), silence(streams=["mic"])
+    before.push(window("mic", 0))
     begun = [a for i in range(0, 40) for a in before.due(T0 + i * S)]
     (event,) = before.open
     assert spans([event.alert]) == [("started", 0, 39)]
@@ -198,7 +207,7 @@ def test_a_silence_that_nobody_followed_ends_where_it_was_left() -> None:
     begun, watched = quiet_elsewhere()
     (ended,) = watched.due(T0 + 4000 * S)
     assert (ended.id, spans([ended])) == (begun.id, [("ended", 0, 39)])
-    again = [a for i in range(4000, 4040) for a in watched.due(T0 + i * S)]
+    again = [a for i in range(4000, 4070) for a in watched.due(T0 + i * S)]
     assert [a.state for a in again] == ["started"]
     assert not silence(streams=["camera"]).carry_on(watched.open[0])
 
@@ -208,5 +217,6 @@ def test_the_cooldown_of_a_silence_elsewhere_holds_here() -> None:
     (ended,) = watched.flush()
     after = silence(streams=["mic"], cooldown_s=600)
     after.rest_after(ended)
+    after.push(window("mic", 39))
     assert [a for i in range(40, 600) for a in after.due(T0 + i * S)] == []
     assert [a.state for i in range(600, 700) for a in after.due(T0 + i * S)] == ["started"]

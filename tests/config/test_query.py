@@ -70,7 +70,11 @@ def test_examples_alone_are_shown_by_their_names() -> None:
     [
         ({}, "nothing to watch for"),
         ({"text": None, "minus": "rain"}, "nothing to watch for"),
-        ({"plus": "0*rain"}, "nothing to watch for"),
+        ({"plus": "0*rain"}, "the weight of .rain. is 0"),
+        ({"plus": "-1*rain"}, "number above 0; what is to be taken off goes under `minus`"),
+        ({"text": "a dog", "minus": ["nan*rain"]}, "the weight of .rain. is nan"),
+        ({"like": "inf*rain.wav"}, "is inf"),
+        ({"text": "a dog", "plus": "1e400*rain"}, "is 1e400"),
         ({"like": "a dog"}, "'a dog' is no file"),
         ({"taught": "beep.json", "plus": "rain"}, "neither added to nor taken from"),
         ({"text": "a dog", "minus": "no rain"}, "says what is not there"),

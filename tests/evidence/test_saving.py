@@ -104,3 +104,25 @@ def test_the_scores_are_drawn_against_the_levels() -> None:
 def test_scores_of_any_kind_are_drawn(scores: tuple[float, ...]) -> None:
     one = alert("audio", 0, 0, scores=scores, start_ns=BEGIN_NS, end_ns=BEGIN_NS)
     assert Image.open(io.BytesIO(scores_picture(told(alert=one)))).size == (720, 240)
+
+
+def test_a_folder_that_cannot_be_put_in_place_leaves_the_older_one_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "dog" / "x"
+    save(tmp_path, folder, told(note="first"), {"sound.wav": b"1"})
+    real = Path.rename
+    moved: list[Path] = []
+
+    def fails_once(path: Path, to: Path) -> Path:
+        moved.append(path)
+        if len(moved) == 2:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(path, to)
+
+    monkeypatch.setattr(Path, "rename", fails_once)
+    with pytest.raises(OSError, match="Input/output error"):
+        save(tmp_path, folder, told(note="second"), {"sound.wav": b"2"})
+    assert read_evidence(folder).told.note == "first"
+    assert (folder / "sound.wav").read_bytes() == b"1"
+    assert [p.name for p in tmp_path.iterdir()] == ["dog"]

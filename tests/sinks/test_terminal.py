@@ -31,6 +31,13 @@ def test_an_alert_says_what_where_and_how_clearly() -> None:
     assert "ended" not in said
 
 
+def test_an_alert_says_the_id_that_commands_take_where_that_is_not_its_words() -> None:
+    (said,) = printed(dataclasses.replace(DOG, query="rex", text="a dog barking"))
+    assert "● a dog barking [rex]  mic" in said
+    (said,) = printed(dataclasses.replace(DOG, query="rex", text="rex"))
+    assert "● rex  mic" in said
+
+
 def test_an_alert_of_a_rule_says_what_it_is_made_of() -> None:
     parts = (
         Part("glass", "mic", "audio", DOG.start_ns, DOG.end_ns, 4.5),
