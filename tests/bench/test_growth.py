@@ -21,12 +21,12 @@ def wandering(rng: np.random.Generator, held: float = 0.8) -> np.ndarray:
 
 
 def test_a_slope_is_found_with_its_interval():
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(7)
     within = 0
-    for _ in range(60):
+    for _ in range(100):
         found = growth(TIMES_S, 100 + 12 * TIMES_S / 3600 + wandering(rng))
         within += found.low <= 12 <= found.high
-    assert within >= 50  # of 95 % of 60
+    assert within >= 88  # 95 % is stated
     assert "GROWS by" in verdict(growth(TIMES_S, 100 + 60 * TIMES_S / 3600 + wandering(rng)), MB)
 
 
