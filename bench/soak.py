@@ -20,12 +20,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import random
 import socket
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -223,11 +225,11 @@ def report(sampler: Sampler, said: dict[str, Any], options: argparse.Namespace) 
             "grows": grown,
             "unbalanced": unbalanced,
             "restarts": {n: s.get("restarts") for n, s in said["streams"].items()},
-            "figures": {name: vars(one) for name, one in found.items()},
+            "figures": {name: known(vars(one)) for name, one in found.items()},
             "times_s": times_s.round(1).tolist(),
-            "samples": {n: [None if np.isnan(v) else v for v in s] for n, s in series.items()},
+            "samples": {n: list(known(enumerate(s)).values()) for n, s in series.items()},
         }
-        print(json.dumps(figures, allow_nan=False, default=lambda v: None))
+        print(json.dumps(figures, allow_nan=False))
     else:
         print(f"{options.minutes:g} minutes, the first {warm_up_s:.0f} s left out as warm-up; ")
         print(f"{int(used.sum())} samples; {per_hour:.0f} windows and {sampler.alerts} alerts\n")
@@ -237,6 +239,11 @@ def report(sampler: Sampler, said: dict[str, Any], options: argparse.Namespace) 
         )
         print(f"verdict: {'grows: ' + ', '.join(grown) if grown else 'no growth seen'}")
     return 1 if grown or unbalanced else 0
+
+
+def known(figures: Mapping[Any, float] | Iterable[tuple[Any, float]]) -> dict[Any, float | None]:
+    """The same, null where there is no number: JSON has none for it."""
+    return {name: float(v) if math.isfinite(v) else None for name, v in dict(figures).items()}
 
 
 def balances(stream: dict[str, Any]) -> bool:
