@@ -179,7 +179,7 @@ def _image(log_ns: int, frame: str, codec: str, picture: bytes) -> bytes:
 
 
 def _sound(log_ns: int, data: NDArray[Any]) -> bytes:
-    pcm = np.clip(np.rint(data * np.float32(_PCM)), -_PCM, _PCM - 1).astype("<i2")
+    pcm = np.minimum(np.rint(np.clip(data, -1, 1) * np.float32(_PCM)), _PCM - 1).astype("<i2")
     message = message_class("foxglove.RawAudio")(
         data=pcm.tobytes(),
         format="pcm-s16",

@@ -231,21 +231,28 @@ def test_a_disk_that_is_really_full_stops_nobody(
     try:
         monkeypatch.setattr(series, "RETRY_S", 0.1)
         writer = Recorder(small / "run", "x", RecordConfig(), {}, sensors=STREAMS)
-        for n in range(600):  # 3 kB each, and they do not pack
+        writer.push(sample("stove", 0))
+        wait_until(lambda: writer.health().samples.get("stove", 0) == 1)
+        ballast = small / "ballast"
+        with pytest.raises(OSError, match="No space left"):
+            ballast.write_bytes(bytes(2**20))
+        for n in range(1, 300):  # 3 kB each, and they do not pack
             writer.push(sample("stove", n))
         wait_until(lambda: writer.health().lost.get("stove", 0) > 0)
         assert "No space left" in writer.health().trouble
-        (small / "run" / "x-00001.mcap").unlink()
+        ballast.unlink()
         wait_until(lambda: writer.health().waiting == 0)
-        time.sleep(0.2)
-        for n in range(600, 610):
+        for n in range(300, 1000):
             writer.push(sample("stove", n))
+            if writer.health().samples["stove"] > 1:
+                break
+            time.sleep(0.05)
         writer.close()
         health = writer.health()
-        assert health.samples["stove"] + health.lost["stove"] == 610
+        assert health.samples["stove"] + health.lost["stove"] == n + 1
         with Recording(small / "run") as recording:
             last = list(recording.samples("stove"))[-1]
-        assert_same(last, sample("stove", 609))
+        assert_same(last, sample("stove", n))
     finally:
         subprocess.run(["umount", str(small)], check=True)
 
