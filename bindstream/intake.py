@@ -12,10 +12,11 @@ from typing import Protocol
 
 from bindstream.accounts import Accounts, DropReason, Ledger, Published
 from bindstream.change import Change
-from bindstream.clock import Clock
+from bindstream.clock import Clock, Now
 from bindstream.config import StreamConfig
 from bindstream.embedding import Outcome
 from bindstream.errors import DataError
+from bindstream.exchange import RunTime
 from bindstream.features import features_for
 from bindstream.features.depth import DepthGeometry
 from bindstream.frozen import FrozenCheck
@@ -73,6 +74,8 @@ class Intake:
         hearers: are given every Sample: what keeps evidence of alerts, what records.
         lined_up: every stream of the run is a recording, and its windows are judged in one order;
             `mark` has to be called again and again.
+        run_time: on another host than the run's, what tells its time there: Samples of live sources
+            are stamped with how far this host's clock is off it.
     """
 
     def __init__(
@@ -83,10 +86,13 @@ class Intake:
         ledger: Path | None = None,
         hearers: Sequence[Hearer] = (),
         lined_up: bool = False,
+        run_time: RunTime | None = None,
     ) -> None:
         self.config = config
         self._lane = Lane(config.name) if lined_up else None
         self.clock = clock
+        self._run_time = run_time
+        self._now: Now = run_time or clock  # for stages, which hosts compare
         self._hearers = tuple(hearers)
         self.ledger = Ledger(ledger)
         modality = MODALITIES[config.modality]
@@ -167,6 +173,8 @@ class Intake:
     def _cut(self, timeout_s: float) -> None:
         samples = self._reader.take(timeout_s)
         unheard_ns = self._windower.unheard_ns
+        if self._run_time is not None and not self.recorded:
+            samples = [self._run_time.stamp(sample) for sample in samples]
         for sample in samples:
             self._close(self._windower.push(sample), sample.offset_ns)
             for hearer in self._hearers:
@@ -186,7 +194,7 @@ class Intake:
             self._lane.cut(windows, passed_ns + offset_ns if passed_ns >= 0 else -1)
 
     def _ready(self, window: Window) -> Window | None:
-        stages = {**window.stages, "closed": self.clock.now_ns()}
+        stages = {**window.stages, "closed": self._now.now_ns()}
         window = dataclasses.replace(window, stages=stages)
         self.ledger.capture(window.seq, window.end_ns)
         return self._or_failed(self._through, window)
@@ -205,7 +213,7 @@ class Intake:
         same_as = self._gate.same_as(look)
         if same_as is None:
             return self._input(window, look)
-        stages = {**window.stages, "gated": self.clock.now_ns()}
+        stages = {**window.stages, "gated": self._now.now_ns()}
         return dataclasses.replace(window, readings=readings, stages=stages, same_as=same_as)
 
     def _glance(self, gate: Gate, window: Window) -> tuple[Readings, Look]:
@@ -221,7 +229,7 @@ class Intake:
             return None
         if self._gate is not None and look is not None:
             self._gate.refer(look)
-        stages = {**window.stages, "features": self.clock.now_ns()}
+        stages = {**window.stages, "features": self._now.now_ns()}
         return dataclasses.replace(window, stages=stages)
 
     def settle(self, window: Window, outcome: Outcome | DropReason) -> Window | None:

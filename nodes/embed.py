@@ -16,9 +16,11 @@ from typing import Any
 
 from bindstream.accounts import Published
 from bindstream.bus import Publisher
+from bindstream.clock import Now
 from bindstream.config import ModelConfig
 from bindstream.embedding import Batcher, Embedder, Outcome, stamped
 from bindstream.records import Embedding, ModalityName, Window
+from nodes.timekeeping import run_time
 from nodes.wiring import Wiring
 
 REMEMBERED = 64
@@ -66,7 +68,7 @@ class EmbedNode:
         from bindstream.models import load_model
         from bindstream.models.keeping import TextKeeping
 
-        self._clock = wiring.clock.here()
+        self._clock: Now = run_time(wiring) or wiring.clock  # stages are compared across hosts
         self._model = load_model(
             config.name,
             modalities=modalities,

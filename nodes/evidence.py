@@ -7,7 +7,7 @@ import threading
 import time
 
 from bindstream.bus import Subscriber, is_loopback
-from bindstream.clock import Clock
+from bindstream.clock import Now
 from bindstream.evidence import EvidenceHealth, Keeper
 from bindstream.keys import client_keys
 from bindstream.records import Alert
@@ -21,13 +21,13 @@ class EvidenceEar:
     """Listens in a thread of its own, in which saving disturbs no sensor.
 
     Args:
-        clock: of the host that it runs on.
+        clock: tells the run's time on the host that it runs on.
     """
 
-    def __init__(self, wiring: Wiring, clock: Clock, keeper: Keeper) -> None:
+    def __init__(self, wiring: Wiring, clock: Now, keeper: Keeper) -> None:
         self._clock, self._keeper = clock, keeper
         self._deaf = ""
-        if wiring.clock.id != clock.id and is_loopback(wiring.address):
+        if wiring.clock.here().id != wiring.clock.id and is_loopback(wiring.address):
             self._deaf = (
                 "alerts cannot be heard of on this host, so that no evidence is saved: set "
                 "bus.address to one that it can reach, with bus.keys"

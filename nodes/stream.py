@@ -26,12 +26,15 @@ from bindstream.records import Window
 from nodes.evidence import EvidenceEar
 from nodes.lining import EVERY_S, Marker
 from nodes.recording import Reel
+from nodes.timekeeping import run_time
 from nodes.wiring import MATCH, Wiring
 
 RECOVERY_S = 5.0
 """How long a restarted stream waits to hear what became of the windows it had in hand."""
 LAST_WORD_S = 0.4
 """How long an embedding actor may take to say at the end what it published."""
+FIRST_ANSWER_S = 3.0
+"""How long a stream on another host than the run's waits to hear what time it is there."""
 CLOSE_S = 1.5
 """How long what is to be recorded may take to be written at the end."""
 TAKEOVER_S = 40.0
@@ -79,7 +82,8 @@ class StreamNode:
         reel: Reel | None = None,
     ) -> None:
         self._embedders = [ray.get_actor(name) for name in embedders]
-        clock = wiring.clock.here()
+        self._run_time = run_time(wiring)
+        clock = self._run_time.here if self._run_time is not None else wiring.clock
         # Before anything is read of it: there may be a process that still writes it.
         self._held = hold(wiring.ledger(config.name), TAKEOVER_S)
         if self._held is None:
@@ -87,11 +91,13 @@ class StreamNode:
                 f"an earlier process of stream {config.name!r} still runs, which has its accounts."
             )
         keeper = Keeper(config, evidence) if evidence is not None else None
-        self._evidence = EvidenceEar(wiring, clock, keeper) if keeper is not None else None
+        self._evidence = (
+            EvidenceEar(wiring, self._run_time or clock, keeper) if keeper is not None else None
+        )
         self._recorder = reel.recorder(config) if reel is not None else None
         hearers = [each for each in (keeper, self._recorder) if each is not None]
         ledger, lined_up = wiring.ledger(config.name), wiring.lined_up
-        self._intake = Intake(config, clock, start_ns, ledger, hearers, lined_up)
+        self._intake = Intake(config, clock, start_ns, ledger, hearers, lined_up, self._run_time)
         self._marker = Marker(self._intake, MATCH, lined_up=lined_up)
         self._flight: Flight | None = None
         self._refs: dict[Any, Window] = {}
@@ -111,7 +117,7 @@ class StreamNode:
             silent=self._intake.silent,
             beat_s=time.monotonic() - self._beat_s,
             ended=self._ended.is_set(),
-            error=self._error,
+            error=self._error or (self._run_time.trouble if self._run_time is not None else ""),
             evidence=self._evidence.health() if self._evidence is not None else None,
             recording=self._recorder.health() if self._recorder is not None else None,
         )
@@ -136,6 +142,8 @@ class StreamNode:
 
     def _run(self) -> None:
         self._recover()
+        if self._run_time is not None:
+            self._run_time.await_first(FIRST_ANSWER_S)
         self._intake.start()
         while not (self._draining.is_set() or self._intake.ended) or self._refs:
             try:

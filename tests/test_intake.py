@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,11 @@ from bindstream.calibration import WARM_UP
 from bindstream.clock import Clock
 from bindstream.config import StreamConfig
 from bindstream.errors import DataError
+from bindstream.exchange import RunTime, TimeServer
 from bindstream.frozen import FROZEN_AFTER
 from bindstream.intake import Intake
 from bindstream.modalities import MODALITIES, SENSORS
-from bindstream.records import Window
+from bindstream.records import Sample, Window
 from tests.devices.mjpeg_server import MjpegServer
 
 S = 1_000_000_000
@@ -197,6 +199,40 @@ def test_a_wall_clock_set_under_a_running_stream_moves_no_window(
     assert (starts_ns < CLOCK.now_ns()).all()
     assert starts_ns[-1] - starts_ns[0] < 20 * S
     assert intake.health().refused == {}
+
+
+def test_on_another_host_what_is_live_says_how_far_off_the_runs_clock_it_is() -> None:
+    ahead_ns = 3_700 * S // 1000
+    heard: list[Sample] = []
+    server = TimeServer("tcp://127.0.0.1:0", lambda: CLOCK.now_ns() + ahead_ns)
+    run = RunTime(server.address, CLOCK, CLOCK)
+    assert run.await_first(10)
+    with MjpegServer(fps=20) as camera:
+        source = {"kind": "camera", "url": camera.url}
+        config = StreamConfig.model_validate(
+            {"name": "door", "source": source, "window_s": 0.4, "hop_s": 0.2}
+        )
+        hearer = SimpleNamespace(push=heard.append)
+        intake = Intake(config, CLOCK, CLOCK.now_ns(), hearers=[hearer], run_time=run)
+        intake.start()
+        until_s = time.monotonic() + 20
+        windows: list[Window] = []
+        while len(windows) < 3:
+            assert time.monotonic() < until_s, intake.health()
+            windows += intake.poll(0.05)
+        intake.stop()
+    for record in (*heard, *windows):
+        assert abs(record.offset_ns - ahead_ns) < 100_000_000
+        assert record.end_ns < CLOCK.now_ns() < record.end_ns + 20 * S
+    for window in windows:
+        stages = [window.stages[name] for name in ("received", "closed", "features")]
+        assert stages == sorted(stages)
+        assert window.end_ns + ahead_ns - S < stages[0]
+    recorded = Intake(scene("audio"), CLOCK, START_NS, run_time=run)
+    played_ns = {(w.offset_ns, w.start_ns) for w in played(recorded)}
+    assert played_ns == {(0, START_NS + i * S) for i in range(4)}, "it begins with the run"
+    run.close()
+    server.close()
 
 
 def test_a_live_streams_windows_close_by_the_clock_and_silence_is_added_up() -> None:
