@@ -62,6 +62,10 @@ _EXTRAS = {
     "microphone": _Extra(("sounddevice", "soundfile", "soxr"), kinds=("microphone",)),
     "imu": _Extra(("serial",), kinds=("imu",)),
     "history": _Extra(("lancedb", "pyarrow"), kinds=("history",)),
+    "record": _Extra(
+        ("mcap", "mcap_protobuf", "foxglove_schemas_protobuf", "zstandard"),
+        kinds=("record", "recording"),
+    ),
 }
 
 
@@ -77,6 +81,8 @@ def examine(config: Config | None, ray: Callable[[], str] | None = None) -> Iter
     kinds = {_kind_of(s.source) for s in config.streams} if config else set()
     if config is not None and config.history is not None:
         kinds.add("history")
+    if config is not None and config.record is not None:
+        kinds.add("record")
     for extra in _EXTRAS:
         yield _packages(extra, kinds)
     yield _tried("torch", _torch, "Install the torch build made for this machine.")

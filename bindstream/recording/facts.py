@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import time
 from pathlib import Path
@@ -29,7 +30,8 @@ def run_folder(root: Path, begun_ns: int) -> Path:
 def facts_of(
     config: Config, clock: Clock, begun_ns: int, *, fingerprint: str = ""
 ) -> dict[str, str]:
-    """Facts of a run: the configuration as YAML, the model, the version and the clock.
+    """Facts of a run: the configuration as YAML, the model, the versions, and the clock of the host
+    where it began: its offset to the monotonic one, and how far that may be off UTC ("": unknown).
 
     Args:
         begun_ns: the run's beginning, UTC ns.
@@ -37,11 +39,15 @@ def facts_of(
     """
     from importlib.metadata import version
 
+    off_ns = clock.uncertainty_ns
     return {
         "format": "1",
         "begun_ns": str(begun_ns),
         "version": version("bindstream"),
+        "python": platform.python_version(),
         "clock": clock.id,
+        "clock_offset_ns": str(clock.offset_ns),
+        "clock_uncertainty_ns": "" if off_ns is None else str(off_ns),
         "model": config.model.name if fingerprint else "",
         "fingerprint": fingerprint,
         "config": public_yaml(config),

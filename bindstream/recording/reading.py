@@ -203,8 +203,13 @@ class Recording:
             self._chunks.messages(file, place)  # which may tell of channels
             for name in {tag.stream for tag in file.tags.values() if tag.role == "sample"}:
                 for part in self._chunks.parts(file, place, name):
-                    totals.setdefault(name, Total()).add_said(part.about)
+                    add = partial(_add, totals.setdefault(name, Total()), part.about)
+                    list(self._chunks.read(add, b"", name, file, place))
         return totals
+
+
+def _add(total: Total, about: Mapping[str, Any], _: bytes) -> None:
+    total.add_said(about)
 
 
 def _decode(stream: str, modality: ModalityName, part: Part, _: bytes) -> Sample:

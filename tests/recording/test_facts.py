@@ -54,6 +54,7 @@ def test_facts_name_the_run_its_clock_and_its_model() -> None:
     clock = Clock.read()
     facts = facts_of(config(), clock, 1_795_000_000 * 10**9, fingerprint="abc")
     assert facts["clock"] == clock.id
+    assert int(facts["clock_offset_ns"]) == clock.offset_ns
     assert (facts["model"], facts["fingerprint"]) == ("starter", "abc")
     assert facts["begun_ns"] == "1795000000000000000"
     assert facts_of(config(), clock, 0)["model"] == ""
