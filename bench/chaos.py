@@ -127,7 +127,9 @@ def delivered(
     """Windows a second, and how old each was when it came (seconds)."""
     with Supervisor(config(sensors(ports, hop_s), model)) as run:
         ear = Ear(run)
-        watch(run, QUIET_S)
+        while len(ear.late_s) < 9:  # until everybody is there
+            watch(run, 1)
+        watch(run, QUIET_S / 2)
         before, begun_s = len(ear.late_s), time.monotonic()
         watch(run, seconds)
         late_s, took_s = ear.late_s[before:], time.monotonic() - begun_s

@@ -245,6 +245,8 @@ class Subscriber:
     def _count(self, record: Embedding) -> None:
         name, seq, start_ns = record.stream, record.seq, record.start_ns
         last_seq, last_ns = self._last.get(name, (seq - 1, start_ns - 1))
+        if (seq, start_ns) == (last_seq, last_ns):
+            return  # sent again for one whose worker died: it never was missed
         if seq <= last_seq and start_ns <= last_ns:  # two workers finished out of order
             self.missed[name] = max(self.missed[name] - 1, 0)
             return

@@ -25,31 +25,35 @@ def streams_table(said: dict[str, Any]) -> RenderableType:
     below: list[Text] = []
     for name, stream in said["streams"].items():
         intake = stream.get("intake")
-        if intake is None:
+        if intake is None:  # it never answered, though its ledger may tell of it
             why = stream.get("failed", "")
-            state = "[red]failed[/]" if why else "starting"
-            table.add_row(name, state, *[""] * 5)
-            below += [_note(name, why)] if why else []
-            continue
-        reader, accounts = intake["reader"], intake["accounts"]
-        reasons = {why: n for why, n in accounts["dropped"].items() if n}
-        dropped = str(sum(reasons.values()))
-        if reasons:
-            dropped += " (" + ", ".join(f"{why} {n}" for why, n in reasons.items()) + ")"
-        notes = [stream.get("error"), reader["detail"], intake["void"]]
-        if stream["restarts"]:
-            notes.insert(0, f"restarted {stream['restarts']} times")
-        table.add_row(
-            name,
-            f"[{_STYLES.get(reader['state'], 'yellow')}]{reader['state']}[/]",
-            str(accounts["captured"]),
-            str(accounts["embedded"]),
-            _reused(accounts, stream.get("tower_saved_s", 0.0)),
-            dropped,
-            str(accounts["pending"]),
-        )
+            state, style = ("failed", "red") if why else ("starting", "default")
+            accounts = stream.get("accounts")
+            notes = [why]
+        else:
+            state, accounts = intake["reader"]["state"], intake["accounts"]
+            style = _STYLES.get(state, "yellow")
+            again = f"restarted {stream['restarts']} times" if stream["restarts"] else ""
+            notes = [again, stream.get("error"), intake["reader"]["detail"], intake["void"]]
+        counts = _counts(accounts, stream.get("tower_saved_s", 0.0)) if accounts else [""] * 5
+        table.add_row(name, f"[{style}]{state}[/]", *counts)
         below += [_note(name, note) for note in notes if note]
     return Group(table, *below)
+
+
+def _counts(accounts: dict[str, Any], tower_saved_s: float) -> list[str]:
+    """captured, embedded, reused, dropped with the reasons, pending."""
+    reasons = {why: n for why, n in accounts["dropped"].items() if n}
+    dropped = str(sum(reasons.values()))
+    if reasons:
+        dropped += " (" + ", ".join(f"{why} {n}" for why, n in reasons.items()) + ")"
+    return [
+        str(accounts["captured"]),
+        str(accounts["embedded"]),
+        _reused(accounts, tower_saved_s),
+        dropped,
+        str(accounts["pending"]),
+    ]
 
 
 def _note(stream: str, note: str) -> Text:

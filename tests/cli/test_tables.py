@@ -77,3 +77,14 @@ def test_a_history_says_what_it_keeps_and_what_it_could_not() -> None:
     line = capture.get()
     for said in ("flushed 1 s ago", "missed 2 of mic", "lost 3 of door", "[disk] full", "since 20"):
         assert said in line
+
+
+def test_a_stream_that_never_answered_is_shown_by_its_ledger() -> None:
+    dropped = {"overload": 2, "ended": 1}
+    accounts = {"captured": 9, "embedded": 6, "reused": 0, "dropped": dropped, "pending": 0}
+    console = Console(width=120)
+    with console.capture() as shown:
+        hall = {"failed": "", "restarts": 0, "accounts": accounts}
+        console.print(streams_table({"streams": {"hall": hall}}))
+    row = next(line for line in shown.get().splitlines() if "hall" in line)
+    assert " ".join(row.split()) == "hall starting 9 6 0 3 (overload 2, ended 1) 0"
