@@ -1,7 +1,8 @@
-"""Control of a running pipeline: questions and answers in msgpack over ZeroMQ REQ/REP."""
+"""Control of a running pipeline: questions and answers in msgpack over ZeroMQ, to REQ sockets."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -50,7 +51,8 @@ class ControlServer:
         self._handle = handle
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._authenticator = serve_curve(self._context, keys) if keys else None
-        socket = self._context.socket(zmq.REP)
+        # Not REP: after a message that lacks its empty frame, that loses the next peer's question.
+        socket = self._context.socket(zmq.ROUTER)
         try:
             make_server(socket, keys)
             socket.linger = 0
@@ -69,7 +71,11 @@ class ControlServer:
     def _serve(self, socket: zmq.Socket[bytes]) -> None:
         try:
             while True:
-                socket.send(self._answer(socket.recv_multipart()[0]))
+                peer, *frames = socket.recv_multipart()
+                if len(frames) < 2 or frames[0]:
+                    continue  # no question, and nobody who waits for an answer
+                with contextlib.suppress(zmq.Again):  # a peer that takes no answers gets none
+                    socket.send_multipart([peer, b"", self._answer(frames[1])], zmq.NOBLOCK)
         except zmq.ZMQError:
             pass  # the context was terminated: that is how `close` ends it
         finally:
