@@ -180,6 +180,8 @@ def _span(recording: Recording, since: str | None, until: str | None) -> tuple[A
         None if said is None else begin + round(seconds_into(said, begin, end, option) * 1e9)
         for said, option in ((since, "--from"), (until, "--to"))
     )
+    if until_ns is not None and until_ns >= end:
+        until_ns = None  # what begins at the very end, as a picture does, is in it
     if from_ns is not None and until_ns is not None and until_ns <= from_ns:
         raise ConfigError(f"--to {until} is not after --from {since}.")
     return from_ns, until_ns

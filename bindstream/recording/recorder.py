@@ -28,7 +28,7 @@ from bindstream.recording.samples import encode_sample
 from bindstream.recording.series import Series
 from bindstream.records import Alert, Embedding, ModalityName, Sample
 
-QUEUE_BYTES = 96 * 2**20
+QUEUE_BYTES = 160 * 2**20
 """Readings that may wait to be written: seconds of pictures."""
 QUEUE_MOST = 8192
 CHUNK_BYTES = 2 * 2**20

@@ -112,7 +112,7 @@ class Segment:
             self._writer.add_metadata(TOTALS, dict(totals))
             self._writer.finish()  # type: ignore[no-untyped-call]
             self._file.close()
-        except OSError:
+        except BaseException:
             self.abandon()
             raise
 

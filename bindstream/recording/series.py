@@ -56,7 +56,8 @@ class Total:
 
 
 class Series:
-    """Writes `NAME-00001.mcap` and on in a folder. For one thread; nothing here raises `OSError`.
+    """Writes `NAME-00001.mcap` and on in a folder. For one thread; what goes wrong with them is
+    told, not raised.
 
     `trouble` says why nothing is written now ("" while it is).
     """
@@ -103,7 +104,7 @@ class Series:
             path = self.folder / f"{self._name}-{self._number:05d}.mcap"
             facts = {**self._facts, "name": self._name, "number": str(self._number)}
             self._segment = Segment(path, self._channels, facts)
-        except OSError as error:
+        except Exception as error:  # whatever it is, sensors go on
             self._fail(error)
             return False
         self._begun_s, self._totals, self.trouble = now_s, {}, ""
@@ -137,7 +138,7 @@ class Series:
             return True
         try:
             segment.flush()
-        except OSError as error:
+        except Exception as error:
             segment.abandon()
             self._let_go(segment)
             self._fail(error)
@@ -160,7 +161,7 @@ class Series:
         }
         try:
             segment.close(totals)
-        except OSError as error:
+        except Exception as error:
             self._fail(error)
         self._let_go(segment)
 
@@ -178,8 +179,7 @@ class Series:
         except OSError as error:
             self.trouble = f"old recordings cannot be let go of: {error.strerror or error}"
 
-    def _fail(self, error: OSError) -> None:
+    def _fail(self, error: Exception) -> None:
         self._retry_s = time.monotonic() + RETRY_S
-        self.trouble = (
-            f"nothing is recorded in {self.folder}: {error.strerror or error}; it is tried again"
-        )
+        why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        self.trouble = f"nothing is recorded in {self.folder}: {why}; it is tried again"

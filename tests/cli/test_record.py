@@ -125,6 +125,10 @@ def test_cut_keeps_the_very_same_samples(
                 assert_same(one, sample(stream, n))
         assert part.start_ns == BEGIN_NS + S
         assert part.config == "streams: []"
+    whole = bindstream(
+        "record", "cut", recorded, "--streams", "stove", "--to", 4, "--out", tmp_path / "all.mcap"
+    )
+    assert (whole.code, "40 samples" in whole.out) == (0, True)
     again = bindstream("record", "cut", recorded, *args)
     assert (again.code, "there already" in again.err) == (1, True)
 

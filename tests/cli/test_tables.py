@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bindstream.cli.tables import history_line, streams_table
+from bindstream.cli.tables import history_line, recording_line, streams_table
 from bindstream.history.health import WriterHealth
 
 
@@ -88,3 +88,15 @@ def test_a_stream_that_never_answered_is_shown_by_its_ledger() -> None:
         console.print(streams_table({"streams": {"hall": hall}}))
     row = next(line for line in shown.get().splitlines() if "hall" in line)
     assert " ".join(row.split()) == "hall starting 9 6 0 3 (overload 2, ended 1) 0"
+
+
+def test_a_recording_is_shown_with_what_is_not_in_it() -> None:
+    console = Console(width=200)
+    bus = {"folder": "/r/[1]", "results": 7, "lost": 1, "disk_bytes": 500_000}
+    kept = {"samples": {"door": 1200}, "lost": {"door": 2}, "disk_bytes": 1_500_000}
+    with console.capture() as capture:
+        console.print(recording_line({"recording": bus, "streams": {"door": {"recording": kept}}}))
+        console.print(recording_line({"recording": {}, "streams": {}}))
+    assert capture.get().strip() == (
+        "recording: 1,200 samples, 7 vectors and alerts, 2.0 MB in /r/[1]; 3 lost"
+    )

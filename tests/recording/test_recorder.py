@@ -341,3 +341,29 @@ def test_a_sample_larger_than_any_picture_is_let_go_of(
     writer.close()
     assert writer.health().lost == {"door": 1}
     assert "too large" in writer.health().trouble
+
+
+def test_no_fault_of_a_file_ends_the_recorder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flush, faults = series.Segment.flush, [MemoryError("none left")]
+
+    def faulty(self: series.Segment) -> None:
+        if faults and self.waiting_bytes:
+            raise faults.pop()
+        flush(self)
+
+    monkeypatch.setattr(series.Segment, "flush", faulty)
+    monkeypatch.setattr(series, "RETRY_S", 0.01)
+    monkeypatch.setattr(recorder, "CHUNK_S", 0.05)
+    writer = Recorder(tmp_path, "x", RecordConfig(), {}, sensors=STREAMS)
+    writer.push(sample("stove", 0))
+    wait_until(lambda: writer.health().lost.get("stove", 0) == 1)
+    assert "MemoryError: none left" in writer.health().trouble
+    time.sleep(0.05)
+    writer.push(sample("stove", 1))
+    writer.close()
+    with Recording(tmp_path) as recording:
+        assert_same(next(recording.samples("stove")), sample("stove", 1))
+        assert recording.streams["stove"].lost == 1
+        assert recording.damage == ()
