@@ -234,7 +234,7 @@ def _addresses(config: Config | None) -> list[str]:
     from bindstream.config import BusConfig
 
     bus = config.bus if config else BusConfig()
-    return [bus.address, bus.inbound, bus.control]
+    return [bus.address, bus.inbound, bus.control, *([bus.time] if bus.time else [])]
 
 
 def _port(address: str) -> Finding:

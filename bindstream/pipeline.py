@@ -293,9 +293,9 @@ class Pipeline:
     @property
     def warnings(self) -> list[str]:
         """What cannot be trusted now: words that the model has never seen, towers whose golden
-        vectors differ, sensors that are gone, frozen, or give what cannot be embedded, a history
-        that lost something or is not written, a state or a recording that is not, evidence that
-        could not be saved, rules that cannot work as they are."""
+        vectors differ, sensors that are gone, frozen, or give what cannot be embedded, a history,
+        a state or a recording that is not written, evidence that could not be saved, a host's clock
+        that was set, rules that cannot work as they are."""
         healths = self.health()
         gone = [
             f"{name}: {health.reader.state}: {health.reader.detail}"
@@ -308,10 +308,10 @@ class Pipeline:
         said = [f"history: {what}" for what in (*kept.notes, kept.trouble) if what] if kept else []
         lost = [kept.trouble for kept in self.evidence().values() if kept.trouble]
         rules = self._watch.rules.doubts()
-        unwritten = [self._memory.trouble] if self._memory.trouble else []
+        others = [what for what in (self._memory.trouble, self.clock.trouble()) if what]
         if (recorded := self.recording()) is not None and recorded.trouble:
-            unwritten.append(f"recording: {recorded.trouble}")
-        return [*self._doubts, *gone, *frozen, *wrong, *said, *lost, *unwritten, *rules]
+            others.append(f"recording: {recorded.trouble}")
+        return [*self._doubts, *gone, *frozen, *wrong, *said, *lost, *others, *rules]
 
     def evidence(self) -> dict[str, EvidenceHealth]:
         """What each stream says of the evidence it keeps; nothing where none is kept."""
