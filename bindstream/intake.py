@@ -122,6 +122,7 @@ class Intake:
             Gate(config.modality, gate.levels(config.modality), gate.refresh_s) if gate else None
         )
         self._frozen = FrozenCheck()
+        self._taken: deque[Sample] = deque()
         self._closed: deque[Window] = deque()
         self._raised: Exception | None = None
         self._void = ""
@@ -171,16 +172,21 @@ class Intake:
         return ready
 
     def _cut(self, timeout_s: float) -> None:
-        samples = self._reader.take(timeout_s)
+        if not self._taken:
+            samples = self._reader.take(timeout_s)
+            if self._run_time is not None and not self.recorded:
+                samples = [self._run_time.stamp(sample) for sample in samples]
+            self._taken.extend(samples)
         unheard_ns = self._windower.unheard_ns
-        if self._run_time is not None and not self.recorded:
-            samples = [self._run_time.stamp(sample) for sample in samples]
-        for sample in samples:
+        # Of a recording no further than to its next window: whoever keeps evidence holds no more
+        # than some seconds, and alerts come when the windows were judged.
+        while self._taken and not (self._closed and self.recorded):
+            sample = self._taken.popleft()
             self._close(self._windower.push(sample), sample.offset_ns)
             for hearer in self._hearers:
                 hearer.push(sample)
         if self._reader.ended:
-            if not self._flushed:
+            if not self._flushed and not self._taken:
                 self._flushed = True
                 self._close(self._windower.flush(), 0)
         elif not self.recorded and self._reader.health().silent_s > IDLE_S:
