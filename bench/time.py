@@ -201,7 +201,7 @@ def main() -> None:
 
 def row(r: Result) -> str:
     settled = "never" if r.settled_s is None else f"{r.settled_s:.0f}"
-    found = f"{r.found} of {r.jumps}" if r.jumps or r.found else ""
+    found = f"{r.found} of {r.jumps}" if r.jumps else f"{r.found} gaps" if r.found else ""
     after = "" if r.found_after is None else str(r.found_after)
     across = str(r.across) if r.jumps else ""
     errors_ms = [f"{ms:.2f}" for ms in (r.p50_ms, r.p99_ms, r.spread_ms)]
