@@ -8,6 +8,7 @@ from bindstream.clock import Clock
 from bindstream.control import Answer, Request
 from bindstream.errors import ConfigError, StateError
 from bindstream.state import State
+from bindstream.state.known import nothing_of
 from nodes.match_health import MatchHealth
 from nodes.watched import Watched
 
@@ -43,21 +44,25 @@ class AlertDesk:
             )
         match request.get("op"):
             case "alert.list":
-                return {"alerts": self._listed(self._state, request)}
+                return self._listed(self._state, request)
             case "alert.judge":
                 return self._judge(self._state, request)
             case op:
                 raise ConfigError(f"there is no operation {op!r}.")
 
-    def _listed(self, state: State, request: Request) -> list[dict[str, Any]]:
-        since_ns, query, stream = (request.get(key) for key in ("since_ns", "query", "stream"))
+    def _listed(self, state: State, request: Request) -> Answer:
+        since_ns = request.get("since_ns")
+        query, stream = (
+            None if request.get(key) is None else str(request[key]) for key in ("query", "stream")
+        )
         found = state.alerts(
             since_ns=None if since_ns is None else _number("since_ns", since_ns, -EVER, EVER),
-            query=None if query is None else str(query),
-            stream=None if stream is None else str(stream),
+            query=query,
+            stream=stream,
             most=_number("most", request.get("most", 20), 1, LISTED_MOST),
         )
-        return [each.plain() for each in found]
+        note = "" if found else nothing_of(state, query, stream)
+        return {"alerts": [each.plain() for each in found], "note": note}
 
     def _judge(self, state: State, request: Request) -> Answer:
         verdict = request.get("verdict")

@@ -25,6 +25,8 @@ from bindstream.errors import BusError
 from bindstream.keys import OWN_CLIENT
 
 _ANSWER_S = 15
+PLACES = (Path("state.db"), Path("history", "state.db"))
+"""Where a run keeps its state that was not told where."""
 
 _ALERTS_HELP = """List the latest alerts, and what was said of them.
 
@@ -95,19 +97,23 @@ def alerts(
     asked: dict[str, Any] = {"since_ns": since_ns, "query": query, "stream": stream, "most": most}
     answer = _ask({"op": "alert.list", **asked}, state, config, address, keys, client)
     if answer is not None:
-        found = answer["alerts"]
+        found, note = answer["alerts"], answer.get("note", "")
     else:
         from bindstream.state import State
+        from bindstream.state.known import nothing_of
 
         kept = State(_file(state, config))
         found = [each.plain() for each in kept.alerts(**asked)]
+        note = "" if found else nothing_of(kept, query, stream)
         kept.close()
     if as_json:
         typer.echo(json.dumps(plain(found), indent=2, ensure_ascii=False))
     elif found:
         out.print(_table(found))
-    else:
+    elif not note:
         out.print("There are no alerts.")
+    if note:
+        errors.print(f"! {note}", style="yellow", markup=False, highlight=False)
 
 
 def _table(found: list[dict[str, Any]]) -> Table:
@@ -187,6 +193,29 @@ def _judge(request: dict[str, Any], as_json: bool, state: Path | None, *to: Any)
     out.print(line, markup=False, highlight=False)
 
 
+def latest(config: Path | None, address: str | None, keys: Path | None, client: str) -> str:
+    """The id of the alert that `last` names.
+
+    Raises:
+        BusError: the pipeline that was named does not answer, or keeps no alerts.
+        StateError: no pipeline answers and no state is there, or it holds no alert.
+    """
+    from bindstream.errors import StateError
+    from bindstream.state import State
+
+    answer = _ask({"op": "alert.list", "most": 1}, None, config, address, keys, client)
+    if answer is not None:
+        ids = [each["id"] for each in answer["alerts"]]
+        if not ids:
+            raise StateError("there is no alert yet.")
+        return str(ids[0])
+    kept = State(_file(None, config))
+    try:
+        return kept.find("last").alert.id
+    finally:
+        kept.close()
+
+
 def _ask(
     request: dict[str, Any], state: Path | None, config: Any, address: Any, keys: Any, client: str
 ) -> Any:
@@ -227,7 +256,7 @@ def _file(state: Path | None, config: Path | None) -> Path:
         where = load_config(config).state_path
         places = [] if where is None else [where]
     else:
-        places = [Path("state.db"), Path("history", "state.db")]
+        places = list(PLACES)
     for place in places:
         if place.is_file():
             return place

@@ -22,7 +22,7 @@ from bindstream.cli.bus_options import (
     reach,
 )
 from bindstream.cli.explain_report import alert_picture, now_picture, plain
-from bindstream.errors import DataError, StateError
+from bindstream.errors import BusError, DataError, StateError
 from bindstream.keys import OWN_CLIENT
 
 if TYPE_CHECKING:
@@ -37,8 +37,9 @@ _HELP = """Say what a stream shows now, or why an alert came.
 Of a STREAM of a running pipeline: what it hears, sees or feels in the words that the model and the
 queries have, how every query stands against its cut, and its last alerts; until Ctrl-C, or --once.
 
-Of an ALERT (its id, a beginning of it that no other has, or "last"): its scores, what it was nearly
-mistaken for, what users said of it, and the files of its evidence, which lie on the stream's host.
+Of an ALERT (its id, a beginning of it that no other has, or "last", as `bindstream confirm` takes
+it): its scores, what it was nearly mistaken for, what users said of it, and the files of its
+evidence, which lie on the stream's host. Outside of the run's folder name its configuration (-c).
 Evidence is kept where the configuration has a section `evidence: {}`.
 
 Examples:
@@ -69,6 +70,8 @@ def explain(
     client: ClientOption = OWN_CLIENT,
 ) -> None:
     if name == "last" or "/" in name:
+        if name == "last" and evidence is None:
+            name = _last(config, address, keys, client)
         _explain_alert(name, config, evidence, as_json)
         return
     from bindstream.control import ask
@@ -109,17 +112,38 @@ def _print_windows(now: Any, once: bool) -> None:
         time.sleep(AGAIN_S)
 
 
+def _last(config: Path | None, address: str | None, keys: Path | None, client: str) -> str:
+    """The id of the last alert, the same that `bindstream confirm last` is about: of the pipeline
+    that runs, or of the state; "last" where neither is there."""
+    from bindstream.cli.alerts import latest
+
+    with contextlib.suppress(BusError, StateError):
+        return latest(config, address, keys, client)
+    return "last"
+
+
 def _explain_alert(name: str, config: Path | None, folder: Path | None, as_json: bool) -> None:
     """By what the run's state holds of the alert, if it keeps one, and by its evidence."""
+    from bindstream.cli.alerts import PLACES
     from bindstream.config import Config, EvidenceConfig, load_config
     from bindstream.evidence import find_evidence, read_evidence
 
     loaded: Config | None = load_config(config) if config is not None else None
-    kept = _kept(name, loaded.state_path if loaded is not None else None)
+    if loaded is not None:
+        kept = _kept(name, loaded.state_path)
+    else:
+        places = PLACES if folder is None else ()
+        kept = _kept(name, next((place for place in places if place.is_file()), None))
     evidence: Evidence | None = None
     if kept is None:
         where = (loaded.evidence if loaded is not None else None) or EvidenceConfig()
-        evidence = find_evidence(folder or where.path, name)
+        try:
+            evidence = find_evidence(folder or where.path, name)
+        except DataError as error:
+            if config is not None or folder is not None:
+                raise
+            fix = f"Name its configuration (-c) or the folder (--evidence). {error.fix}"
+            raise DataError(error.what, where=error.where, fix=fix) from None
     elif kept.alert.evidence:
         with contextlib.suppress(DataError):  # it went, or lies on the stream's host
             evidence = read_evidence(Path(kept.alert.evidence))

@@ -34,9 +34,10 @@ def answer(history: History, question: Question, scope: Scope, top: int, as_json
     with errors.status("Searching …"):
         found = search_history(history, question, scope, top)
         models = history.models()
+        unknown = _unknown(history, question.model, scope)
     took_s = time.monotonic() - begun_s
     others = {name: count for name, count in models.items() if name != question.model}
-    for warning in (*history.warnings, *_doubts(question, found, models, others)):
+    for warning in (*history.warnings, *unknown, *_doubts(question, found, models, others)):
         errors.print(f"! {warning}", style="yellow", markup=False, highlight=False)
     if as_json:
         said = {
@@ -56,6 +57,18 @@ def answer(history: History, question: Question, scope: Scope, top: int, as_json
     count = sum(found.searched.values())
     line = f"{count:,} windows of {len(found.searched)} streams searched in {took_s:.1f} s."
     out.print(line if found.hits else f"Nothing stands out. {line}", highlight=False)
+
+
+def _unknown(history: History, model: str, scope: Scope) -> list[str]:
+    """What is wrong with the names of streams that were asked for: nothing was kept of them."""
+    if scope.streams is None:
+        return []
+    known = history.streams(model)
+    return [
+        f"nothing is kept of a stream {name!r}; there are: {', '.join(known) or 'none'}"
+        for name in scope.streams
+        if name not in known
+    ]
 
 
 def _doubts(

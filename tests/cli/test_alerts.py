@@ -137,3 +137,17 @@ def test_json_has_null_where_a_number_is_none(bindstream: Command, home: Path) -
     assert json.loads(said, parse_constant=refused)[0]["readings"] == {"max_c": None}
     said = bindstream("confirm", "last", "-c", home, "--json").out
     assert json.loads(said, parse_constant=refused)["readings"] == {"max_c": None}
+
+
+def test_a_name_that_no_alert_has_is_said_with_those_that_some_have(
+    bindstream: Command, home: Path
+) -> None:
+    said = bindstream("alerts", "-c", home, "--query", "dgo")
+    assert said.code == 0
+    assert "query 'dgo'; queries of which there are: cat, dog" in " ".join(said.err.split())
+    said = bindstream("alerts", "-c", home, "--stream", "attic", "--json")
+    assert json.loads(said.out) == []
+    assert "stream 'attic'" in said.err
+    assert "mic" in said.err
+    said = bindstream("alerts", "-c", home, "--query", "dog", "--since", "1h")
+    assert (said.out.strip(), said.err) == ("There are no alerts.", "")

@@ -241,3 +241,30 @@ def test_scores_from_the_cut_on_are_red() -> None:
     text = sparkline((1.0, 4.0, 8.0, math.inf), 4.0)
     assert text.plain == "▂▅█ "
     assert [text.plain[span.start] for span in text.spans if span.style == "red"] == ["▅", "█"]
+
+
+def test_last_is_the_alert_that_confirm_takes_whatever_evidence_there_is(
+    bindstream: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = tmp_path / "evidence"
+    older = Told(DOG, BEGIN_NS, BEGIN_NS + S, 1.0, (), "")
+    save(root, folder_of(root, DOG.query, DOG.stream, DOG.start_ns), older, {"sound.wav": b""})
+    newest = dataclasses.replace(DOG, id="owl/s2/9", query="owl", start_ns=BEGIN_NS + 900 * S)
+    state = State(tmp_path / "state.db")
+    state.keep_alerts([KeptAlert(DOG), KeptAlert(newest)])
+    state.close()
+    nobody = ("--address", "tcp://127.0.0.1:9")
+    said = bindstream("explain", "last", "--json", *nobody)
+    assert json.loads(said.out)["alert"]["id"] == "owl/s2/9"
+    confirmed = bindstream("confirm", "last", "--json", "--state", tmp_path / "state.db")
+    assert json.loads(confirmed.out)["id"] == "owl/s2/9"
+
+
+def test_where_no_run_kept_anything_a_configuration_is_asked_for(
+    bindstream: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = bindstream("explain", "last", "--address", "tcp://127.0.0.1:9")
+    assert said.code != 0
+    assert "(-c)" in said.err

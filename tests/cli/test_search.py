@@ -173,6 +173,18 @@ def test_nothing_that_stands_out_is_said(bindstream: Command, tmp_path: Path) ->
     assert (asked.code, asked.out.startswith("Nothing stands out.")) == (0, True)
 
 
+def test_streams_of_which_nothing_is_kept_are_named_with_those_there_are(
+    bindstream: Command, tmp_path: Path
+) -> None:
+    written(tmp_path / "history", [window(seq=i, vector=unit(1)) for i in range(40)])
+    asked = bindstream(
+        *("similar", f"door/{NOON_NS}", "--history", tmp_path / "history"),
+        *("--since", "2024-01-01", "--stream", "dor", "--json"),
+    )
+    assert json.loads(asked.out)["hits"] == []
+    assert "nothing is kept of a stream 'dor'; there are: door" in " ".join(asked.err.split())
+
+
 @pytest.mark.parametrize(
     ("args", "code", "said"),
     [

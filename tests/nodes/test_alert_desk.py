@@ -26,7 +26,9 @@ def desk(tmp_path: Path) -> AlertDesk:
 def test_alerts_are_listed(desk: AlertDesk) -> None:
     assert len(desk.answer({"op": "alert.list"})["alerts"]) == 3
     assert len(desk.answer({"op": "alert.list", "most": 2, "since_ns": 0})["alerts"]) == 2
-    assert desk.answer({"op": "alert.list", "query": ["dog"]})["alerts"] == []
+    nothing = desk.answer({"op": "alert.list", "query": ["dog"]})
+    assert nothing["alerts"] == []
+    assert "queries of which there are: dog" in nothing["note"]
 
 
 @pytest.mark.parametrize(
