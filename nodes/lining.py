@@ -73,7 +73,7 @@ class Marker:
         mark = self._intake.mark() if self.lined_up else self._end_alone()
         self._now = dataclasses.replace(mark, places=(*self._now.places, *mark.places))
         now_s = time.monotonic()
-        if self.is_taken_in and now_s < self._next_s:
+        if self.is_taken_in and (now_s < self._next_s or not self.lined_up):
             return
         self._next_s = now_s + EVERY_S
         try:
