@@ -73,7 +73,8 @@ class Marker:
         mark = self._intake.mark() if self.lined_up else self._end_alone()
         self._now = dataclasses.replace(mark, places=(*self._now.places, *mark.places))
         now_s = time.monotonic()
-        if self.is_taken_in and (now_s < self._next_s or not self.lined_up):
+        is_live = not self.lined_up and self._now.over is None
+        if self.is_taken_in and (now_s < self._next_s or is_live):
             return
         self._next_s = now_s + EVERY_S
         try:
@@ -85,10 +86,11 @@ class Marker:
 
     def _end_alone(self) -> Mark:
         """Among live streams nothing is told but that a recording is over."""
-        name, reader = self._intake.config.name, self._intake.health().reader
-        is_over = self._intake.recorded and self._intake.ended
-        over = Over(0, name, failed=reader.state == "failed") if is_over else None
-        return Mark(name, -1, (), over)
+        name = self._intake.config.name
+        if not (self._intake.recorded and self._intake.ended):
+            return Mark(name, -1)
+        failed = self._intake.health().reader.state == "failed"
+        return Mark(name, -1, (), Over(0, name, failed))
 
     def _answered(self, wait_s: float) -> bool:
         done, _ = ray.wait([self._answer], timeout=wait_s)
