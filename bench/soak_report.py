@@ -21,6 +21,7 @@ KINDS = {
     "files": Kind("files", 5.0),
     "threads": Kind("threads", 1.0),
     "ms": Kind("ms", 20.0),
+    "windows a sample": Kind("windows", 5.0),
 }
 PER_WINDOW = {"float16": 2, "times and more": 40}
 """Bytes that a stream remembers of a window: of each number, and beside the vector."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import threading
 import time
+from array import array
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +31,12 @@ class Sampler:
     def __init__(self, run: Supervisor, folder: Path) -> None:
         self._run, self._folder = run, folder
         self._begun_s = time.monotonic()
-        self._times_s: list[float] = []
-        self._values: list[dict[str, float]] = []
+        self._times_s = array("d")
+        # What samples themselves take is in the figures of this process: 1 kB each.
+        self._values: dict[str, array[float]] = {}
         self._late_ms: list[float] = []
         self._lock = threading.Lock()
-        self._windows: list[float] = []
+        self._windows = array("d")
         self.alerts = 0
         self.dim = 0
 
@@ -75,14 +78,15 @@ class Sampler:
             late, self._late_ms = self._late_ms, []
         if late:
             found["windows p50 ms"], found["windows p99 ms"] = np.percentile(late, (50, 99))
-        self._values.append({name: float(value) for name, value in found.items()})
+        found["windows a sample"] = len(late)
+        for name in found.keys() - self._values.keys():
+            self._values[name] = array("d", [math.nan] * (len(self._times_s) - 1))
+        for name, values in self._values.items():
+            values.append(float(found.get(name, math.nan)))
 
     def series(self) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
         """When samples were taken, seconds, and what was found, NaN where it was not there."""
-        names = dict.fromkeys(name for sample in self._values for name in sample)
-        return np.array(self._times_s), {
-            name: np.array([sample.get(name, np.nan) for sample in self._values]) for name in names
-        }
+        return np.array(self._times_s), {n: np.array(v) for n, v in self._values.items()}
 
     def _processes(self) -> dict[str, float]:
         said = self._run.status()

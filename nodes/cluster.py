@@ -24,6 +24,11 @@ HEALTH: dict[str, Any] = {
     "health_check_failure_threshold": 2,
     "health_check_initial_delay_ms": 0,
 }
+QUIET: dict[str, Any] = {
+    # Else Ray's head keeps a record of every call for its dashboard: 160 MB an hour with four
+    # streams, until it has 100,000 of them.
+    "task_events_report_interval_ms": 0,
+}
 TEGRA = Path("/etc/nv_tegra_release")
 """There on a Jetson, whose one GPU Ray does not count by itself (ray-project/ray#46263)."""
 PROBE_S = 3.0
@@ -60,7 +65,7 @@ def _own(object_store_bytes: int) -> None:
             log_to_driver=False,
             logging_level=logging.WARNING,
             _node_ip_address="127.0.0.1",
-            _system_config=HEALTH,
+            _system_config={**HEALTH, **QUIET},
         )
     except Exception as error:  # Ray raises the bare class where it gave up waiting for itself
         raise BindstreamError(
