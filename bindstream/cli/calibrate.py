@@ -17,6 +17,8 @@ from bindstream.cli.trying import Contrasts, encoded, query_from, read_model
 from bindstream.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
     from bindstream.backtest import Tried
     from bindstream.config import Config, HistoryConfig, QueryConfig, StreamConfig
     from bindstream.matcher import Query
@@ -177,17 +179,27 @@ def _play_all(stream: StreamConfig, files: Sequence[Path], model: Model) -> list
     from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from bindstream.file_length import windows_in
     from bindstream.playback import play
 
-    counted = TextColumn("{task.completed} windows")
+    counted = TextColumn("{task.fields[count]} windows")
     columns = (TextColumn("{task.description}"), BarColumn(), counted, TimeElapsedColumn())
     found: list[Recording] = []
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
         for file in files:
-            task = bar.add_task(f"{stream.name}: {escape(file.name)}", total=None)
-            found.append(play(stream, file, model, partial(bar.advance, task)))
+            total = windows_in(stream, file)
+            task = bar.add_task(f"{stream.name}: {escape(file.name)}", total=total, count="0")
+            found.append(play(stream, file, model, partial(_advance, bar, task)))
             bar.remove_task(task)
     return found
+
+
+def _advance(bar: Progress, task: TaskID) -> None:
+    """One window more; of a recording that does not say how long it is there is no total."""
+    at = next(each for each in bar.tasks if each.id == task)
+    done, total = int(at.completed) + 1, at.total
+    of = "" if total is None else f" of about {max(int(total), done)}"
+    bar.update(task, advance=1, count=f"{done}{of}")
 
 
 def _check_length(stream: StreamConfig, recordings: Sequence[Recording]) -> None:
