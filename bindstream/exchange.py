@@ -134,6 +134,7 @@ class RunTime:
         unknown_ns = UNKNOWN_NS if own_ns is None or run_ns is None else own_ns + run_ns
         self._offset = HostOffset(unknown_ns)
         self._parted = 0
+        self._stamped_unknown = False
         self._lock = threading.Lock()
         self._first = threading.Event()
         self._stopping = threading.Event()
@@ -159,12 +160,15 @@ class RunTime:
 
     def stamp(self, sample: Sample) -> Sample:
         """The sample as it stands to the run's clock. Where the two hosts' clocks parted (one of
-        them slept) the next sample says so as a gap."""
+        them slept), or were compared for the first time, the next sample says so as a gap."""
         offset = self.offset()
         gap = sample.gap
         with self._lock:
             if self._offset.parted > self._parted:
                 self._parted, gap = self._offset.parted, gap or self._offset.parting
+            elif self._offset.known and self._stamped_unknown:
+                gap = gap or "how far this host's clock is off the run's was not known until now"
+            self._stamped_unknown = not self._offset.known
         return dataclasses.replace(
             sample,
             offset_ns=offset.offset_ns,

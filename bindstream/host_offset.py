@@ -74,6 +74,11 @@ class HostOffset:
         self.parted = 0
         self.parting = ""
 
+    @property
+    def known(self) -> bool:
+        """Whether there was an exchange yet."""
+        return bool(self._kept)
+
     def push(self, exchange: Exchange) -> None:
         """Take an exchange in; those that came before the newest are too late."""
         if self._kept:

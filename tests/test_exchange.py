@@ -150,6 +150,20 @@ def test_a_host_that_slept_says_so_with_the_next_sample(
         assert abs(run.now_ns() - far.now_ns()) < 20 * MS
 
 
+def test_a_stream_that_began_before_the_run_answered_is_cut_when_it_does(far: Elsewhere) -> None:
+    gone = TimeServer(ANY, far.now_ns)
+    gone.close()
+    run = RunTime(gone.address, HERE, HERE)
+    before = run.stamp(sound())
+    assert (before.offset_ns, before.gap) == (0, "")
+    server = TimeServer(gone.address, far.now_ns)
+    assert run.await_first(LONG_S)
+    assert "not known until now" in run.stamp(sound()).gap
+    assert run.stamp(sound()).gap == ""
+    run.close()
+    server.close()
+
+
 HOSTILE = [
     b"",
     b"BST1",
