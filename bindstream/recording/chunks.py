@@ -14,6 +14,8 @@ import msgspec
 from bindstream.errors import MissingPackageError
 from bindstream.recording.mcap_file import DamagedError, McapFile, Message, Place
 from bindstream.recording.quota import is_being_written
+from bindstream.recording.samples import ELSEWHERE, stated
+from bindstream.records import Sample
 
 HELD = 8
 """Chunks kept unpacked: streams that lie in one file are read side by side."""
@@ -145,7 +147,13 @@ def numbers(file: McapFile, role: str, stream: str | None) -> frozenset[int]:
 
 
 def _about(data: bytes) -> dict[str, Any]:
-    return msgspec.json.decode(data, type=dict[str, Any])
+    """What is said of a Sample, of the types that its fields have."""
+    said = msgspec.json.decode(data, type=dict[str, Any])
+    if not {"start_ns", "end_ns"} <= stated(Sample, said, ELSEWHERE).keys():
+        raise ValueError("a sample without times")
+    for key in ("lost", "messages"):
+        msgspec.convert(said.get(key, 0), int)
+    return said
 
 
 def _clock(ns: int) -> str:

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from bindstream.errors import MissingPackageError, RecordingError
 from bindstream.modalities import MODALITIES
 from bindstream.recording.reading import RecordedStream, Recording
+from bindstream.recording.samples import SCHEMAS
+from bindstream.recording.schemas import message_class
 from bindstream.records import Sample
 
 SILENCE_MOST_S = 86400
@@ -49,14 +51,15 @@ def export(
     names = list(recording.streams) if streams is None else list(dict.fromkeys(streams))
     for name in names:
         recording.samples(name)  # which says what streams there are
+    told = told or (lambda _: None)
     written: dict[str, str] = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in names:
             stream = recording.streams[name]
             if stream.samples:
-                samples = _counted(recording.samples(name), told or (lambda _: None))
-                written |= _stream(recording, stream, samples, folder, as_films)
+                samples = _counted(recording.samples(name), told)
+                written |= _stream(recording, stream, samples, folder, as_films, told)
         written |= _vectors(recording, names, folder)
         written |= _alerts(recording, folder)
     except (OSError, ValueError) as error:  # av's errors are of these kinds
@@ -78,6 +81,7 @@ def _stream(
     samples: Iterator[Sample],
     folder: Path,
     as_films: bool,
+    told: _Told,
 ) -> dict[str, str]:
     match stream.modality:
         case "audio":
@@ -85,7 +89,7 @@ def _stream(
         case "vision" if as_films:
             return _film(stream, samples, folder)
         case "vision":
-            return _pictures(recording, stream, folder)
+            return _pictures(recording, stream, folder, told)
         case "imu":
             return _motion(stream, samples, folder)
         case _:
@@ -170,28 +174,34 @@ def _film(stream: RecordedStream, samples: Iterator[Sample], folder: Path) -> di
     return {name: what, f"{stream.name}.csv": "the time of each picture"}
 
 
-def _pictures(recording: Recording, stream: RecordedStream, folder: Path) -> dict[str, str]:
+def _pictures(
+    recording: Recording, stream: RecordedStream, folder: Path, told: _Told
+) -> dict[str, str]:
     """Each picture as it is stored, named by its number."""
-    from bindstream.recording.samples import SCHEMAS
-    from bindstream.recording.schemas import message_class
-
     (folder / stream.name).mkdir(exist_ok=True)
     many = 0
     chunks = recording.chunks
     with _Table(folder / f"{stream.name}.csv", "file", "gap") as add:
         for file, place in chunks.places("sample", stream.name):
             for part in chunks.parts(file, place, stream.name):
-                if part.about.get("codec") not in ("jpeg", "png"):
-                    continue
-                message = message_class(SCHEMAS["vision"])()
-                message.ParseFromString(part.data[0].data)
-                many += 1
-                end = "jpg" if part.about["codec"] == "jpeg" else "png"
-                name = f"{stream.name}/{many:07d}.{end}"
-                (folder / name).write_bytes(message.data)
-                add(part.said.log_ns, name, part.about.get("gap", ""))
+                end = {"jpeg": "jpg", "png": "png"}.get(part.about.get("codec", ""))
+                stored = part.data[0].data if part.data else b""
+                for picture in chunks.read(_stored, stored, stream.name, file, place):
+                    if end is None:
+                        continue
+                    many += 1
+                    name = f"{stream.name}/{many:07d}.{end}"
+                    (folder / name).write_bytes(picture)
+                    add(part.said.log_ns, name, part.about.get("gap", ""))
+                    told(1)
     what = f"{many:,} pictures as they are stored"
     return {f"{stream.name}/": what, f"{stream.name}.csv": "the time of each picture"}
+
+
+def _stored(message: bytes) -> bytes:
+    image = message_class(SCHEMAS["vision"])()
+    image.ParseFromString(message)
+    return bytes(image.data)
 
 
 def _motion(stream: RecordedStream, samples: Iterator[Sample], folder: Path) -> dict[str, str]:

@@ -10,8 +10,9 @@ import base64
 import dataclasses
 import io
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar, get_type_hints
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple, get_type_hints
 
 import msgspec
 import numpy as np
@@ -38,10 +39,10 @@ VALUES_MOST = 1 << 27
 _PCM = 32768.0
 """Full scale of 16 bit: what sound files and cards divide by; their own values stay exact."""
 _MILLIMETRES_M = 0.001
-_ELSEWHERE = ("stream", "modality", "data", "times_ns")
+ELSEWHERE = ("stream", "modality", "data", "times_ns")
 """Fields of a Sample that the channel or the data message says."""
-_Kind = TypeVar("_Kind")
 _DTYPES = {"vision": "uint8"}
+_hints: Callable[[type[Any]], dict[str, Any]] = cache(get_type_hints)
 
 
 class Encoded(NamedTuple):
@@ -65,7 +66,7 @@ def encode_sample(
     log_ns = max(sample.start_ns + sample.offset_ns, 0)
     codec, data, more = _encoded(sample, log_ns, lossless, quality)
     about = {
-        **_own_fields(sample, _ELSEWHERE),
+        **_own_fields(sample, ELSEWHERE),
         "codec": codec,
         "shape": sample.data.shape,
         "messages": len(data),
@@ -132,7 +133,7 @@ def decode_sample(
     values, times_ns = _decoded(modality, about, data, shape)
     if values.shape != shape:
         raise ValueError(f"a shape of {values.shape}, not of {shape}")
-    said = stated(Sample, about, _ELSEWHERE)
+    said = stated(Sample, about, ELSEWHERE)
     return Sample(stream=stream, modality=modality, data=values, times_ns=times_ns, **said)
 
 
@@ -250,6 +251,6 @@ def stated(kind: type[Any], said: Mapping[str, Any], but: Sequence[str] = ()) ->
     """
     return {
         name: msgspec.convert(said[name], hint, strict=False)
-        for name, hint in get_type_hints(kind).items()
+        for name, hint in _hints(kind).items()
         if name in said and name not in but
     }

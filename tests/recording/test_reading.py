@@ -151,6 +151,33 @@ def test_forged_sizes_and_bombs_take_no_memory(tmp_path: Path, killed: bytes) ->
         assert any("cannot be read" in what for what in damage)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"{}",
+        b"[]",
+        b"no JSON",
+        b'{"start_ns": "x", "end_ns": 1}',
+        b'{"start_ns": 1, "end_ns": 2, "lost": []}',
+        b'{"start_ns": 1, "end_ns": 2, "codec": 3, "shape": [1]}',
+        b'{"start_ns": 1, "end_ns": 2, "codec": "raw", "shape": [2], "dtype": "O", "raw": "AAAA"}',
+    ],
+)
+def test_forged_messages_are_left_out_and_said(said: bytes, tmp_path: Path) -> None:
+    segment = Segment(tmp_path / "x.mcap", sensor_channels({"kitchen": "audio"}), {})
+    good = encode_sample(GIVEN[0])
+    for about in (said, good.about):
+        for log_ns, data in good.data:
+            segment.add(("data", "kitchen"), log_ns, log_ns, data)
+        segment.add(("sample", "kitchen"), BEGIN_NS, BEGIN_NS, about)
+    segment.flush()
+    segment.abandon()
+    with Recording(tmp_path / "x.mcap") as recording:
+        [got] = recording.samples("kitchen")
+        assert_same(got, GIVEN[0])
+        assert any("a message of kitchen cannot be read" in what for what in recording.damage)
+
+
 def test_an_index_that_points_elsewhere_is_not_followed(tmp_path: Path, closed: bytes) -> None:
     footer = len(closed) - len(MAGIC) - 29
     start = struct.unpack_from("<Q", closed, footer + 9)[0]
