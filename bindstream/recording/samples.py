@@ -10,8 +10,7 @@ import base64
 import dataclasses
 import io
 import math
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, get_type_hints
 
 import msgspec
@@ -23,7 +22,7 @@ from bindstream.modalities import MODALITIES
 from bindstream.recording.png import encode_png
 from bindstream.recording.readings import decode_imu, encode_imu, fits_imu
 from bindstream.recording.schemas import message_class
-from bindstream.records import ModalityName, Sample
+from bindstream.records import Alert, Embedding, ModalityName, Sample
 
 SCHEMAS: dict[ModalityName, str] = {
     "vision": "foxglove.CompressedImage",
@@ -42,7 +41,7 @@ _MILLIMETRES_M = 0.001
 ELSEWHERE = ("stream", "modality", "data", "times_ns")
 """Fields of a Sample that the channel or the data message says."""
 _DTYPES = {"vision": "uint8"}
-_hints: Callable[[type[Any]], dict[str, Any]] = cache(get_type_hints)
+_HINTS = {kind: get_type_hints(kind) for kind in (Sample, Embedding, Alert)}
 
 
 class Encoded(NamedTuple):
@@ -243,7 +242,9 @@ def plain(value: Any) -> Any:
     return [plain(each) for each in value]
 
 
-def stated(kind: type[Any], said: Mapping[str, Any], but: Sequence[str] = ()) -> dict[str, Any]:
+def stated(
+    kind: type[Sample | Embedding | Alert], said: Mapping[str, Any], but: Sequence[str] = ()
+) -> dict[str, Any]:
     """The fields of a record that a message says; unknown ones are left out.
 
     Raises:
@@ -251,6 +252,6 @@ def stated(kind: type[Any], said: Mapping[str, Any], but: Sequence[str] = ()) ->
     """
     return {
         name: msgspec.convert(said[name], hint, strict=False)
-        for name, hint in _hints(kind).items()
+        for name, hint in _HINTS[kind].items()
         if name in said and name not in but
     }
