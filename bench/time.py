@@ -10,7 +10,7 @@ constant error is taken away (LSL follows the mean delay, and leaves that to who
 sensor); how long it took until the 99th percentile of every later second was within 5 ms; how many
 readings had come when a jump of the sensor's clock was found, the slowest; and how many readings
 were placed by a line that was fitted over both sides of a jump. Errors include the 0.5 ms that the
-fastest reading takes.
+fastest reading takes. Then: how right another host's clock is met (bench/host_ways.py).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 from dejitter import Dejitter
+from host_ways import print_ways
 from numpy.typing import NDArray
 from sensor_faults import MS, SENSORS, START_NS, Arrivals, S, Sensor, arrivals_of
 from slopes import RecursiveEnvelope
@@ -195,8 +196,10 @@ def main() -> None:
         for method in list(METHODS)[: None if jumps else -1]:
             results.append(measured(sensor, method, arguments.runs))
             print(row(results[-1]), flush=True)
+    hosts = print_ways(arguments.runs)
     if arguments.json is not None:
-        arguments.json.write_text(json.dumps([asdict(r) for r in results], indent=1) + "\n")
+        found = {"sensors": [asdict(r) for r in results], "hosts": [asdict(m) for m in hosts]}
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def row(r: Result) -> str:

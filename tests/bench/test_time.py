@@ -11,6 +11,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 from dejitter import Dejitter
+from host_ways import met
 from sensor_faults import LEAST_DELAY_NS, MS, SENSORS, START_NS, S, Sensor, arrivals_of
 
 
@@ -76,6 +77,13 @@ def test_dejittering_follows_the_mean_delay_and_forgets() -> None:
     ]
     assert abs(errors[6100]) > 0.5 * S
     assert abs(errors[-1]) < 0.1 * S
+
+
+def test_another_hosts_clock_is_met_within_what_is_stated() -> None:
+    found = met(1.0, 4.0, runs=1)
+    assert found.within == 1.0
+    assert found.p99_ms < 2
+    assert found.p50_ms < found.stated_ms
 
 
 def test_the_product_is_measured_to_meet_its_aims(bench: ModuleType) -> None:
