@@ -230,6 +230,9 @@ class MatchNode:
                         self._pass_on(self._watch, now_ns)
                         self._memory.due(self._watch, now_ns)
                         self._memory.told(self._delivery.due())
+                        again, ended = self._memory.owed(now_ns)
+                        self._deliver(again)
+                        self._announce(ended)
             except Exception as error:  # one bad record must not end the watch; health says it
                 self._error = f"{type(error).__name__}: {error}"
 

@@ -43,6 +43,8 @@ class Memory:
         self._told: list[Announcement] = []  # that the outbox does not know of yet
         self._lost = 0
         self._too_old = ""
+        self._owes_told = self._owes_ends = False
+        self._own: set[Announcement] = set()  # of this process, as long as it owes something
         self._noted_ns = 0
         self.trouble = trouble
 
@@ -59,7 +61,7 @@ class Memory:
             ended = [a for event in self._state.open() for a in watch.carry_on(event)]
             judged = self._state.judged()
         except StateError as error:
-            self.trouble = str(error)
+            self.trouble, self._owes_ends = str(error), True
             return []
         for name in sorted(judged):
             self.judge(watch, name)
@@ -75,9 +77,10 @@ class Memory:
         try:
             found = self._state.untold()
             old = [a for a in found if now_ns - a.stages.get("alerted", a.end_ns) > TOLD_AGAIN_NS]
-            self._state.told([(a.id, a.state) for a in old])
+            if old:
+                self._state.told([(a.id, a.state) for a in old])
         except StateError as error:
-            self.trouble = str(error)
+            self.trouble, self._owes_told = str(error), True
             return []
         if old:
             self.trouble = self._too_old = (
@@ -89,6 +92,29 @@ class Memory:
             for alert in found
             if alert not in old
         ]
+
+    def owed(self, now_ns: int) -> tuple[list[Alert], list[Alert]]:
+        """What `untold` and `begin` could not read when they were asked, since the disk was full or
+        the file in use: announcements to be told again, and ends to be announced."""
+        again: list[Alert] = []
+        ended: list[Alert] = []
+        if self._state is None:
+            return again, ended
+        if self._owes_told:
+            self._owes_told = False
+            again = [a for a in self.untold(now_ns) if (a.id, a.state) not in self._own]
+        if self._owes_ends:
+            try:
+                events = [event.alert for event in self._state.open()]
+            except StateError as error:
+                self.trouble = str(error)
+            else:
+                self._owes_ends = False
+                own = {name for name, _ in self._own}
+                ended = [dataclasses.replace(a, state="ended") for a in events if a.id not in own]
+        if not (self._owes_told or self._owes_ends):
+            self._own.clear()
+        return again, ended
 
     def told(self, alerts: Iterable[Alert]) -> None:
         """Everybody was told of these announcements."""
@@ -159,6 +185,8 @@ class Memory:
         """Writes announcements; for before anybody is told of them."""
         if self._state is None or not alerts:
             return
+        if self._owes_told or self._owes_ends:
+            self._own |= {(alert.id, alert.state) for alert in alerts}
         for alert in alerts:
             self._lost += len(self._waiting) == WAITING_MOST
             self._waiting.append(KeptAlert(alert, *(watch.peak(alert) or ())))

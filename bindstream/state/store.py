@@ -20,16 +20,7 @@ from bindstream.lock import Lock
 from bindstream.records import Alert
 from bindstream.rules import Open
 from bindstream.state.kept import ASKED, Kept, KeptAlert, Verdict
-from bindstream.state.tables import (
-    ALERT,
-    FORGET,
-    FORMAT,
-    KEEP,
-    LAST_ENDED,
-    OUTBOX,
-    POST,
-    TABLES,
-)
+from bindstream.state.tables import ALERT, FORGET, FORMAT, KEEP, LAST_ENDED, OUTBOX, POST, TABLES
 
 Announcement = tuple[str, str]
 """An alert's id and its state, "started" or "ended": each is announced once."""
@@ -84,6 +75,14 @@ class State:
             )
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
+        if found < FORMAT:
+            self._make()
+        # On a full disk it can be used all the same, and what is too much goes later.
+        with contextlib.suppress(sqlite3.OperationalError):
+            self._db.execute(FORGET, (ALERTS_MOST,))
+
+    def _make(self) -> None:
+        """The tables, as far as they are not there."""
         with self._transaction():
             # Within: another process of the run may have made it meanwhile.
             (found,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -93,7 +92,6 @@ class State:
             if found < FORMAT:
                 self._db.execute(OUTBOX)
                 self._db.execute(f"PRAGMA user_version = {FORMAT}")
-            self._db.execute(FORGET, (ALERTS_MOST,))
 
     def close(self) -> None:
         with self._guard:

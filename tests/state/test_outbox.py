@@ -167,3 +167,26 @@ def test_a_process_killed_by_its_sink_loses_no_announcement_and_writes_none_twic
     assert [line.count('"query":"cat"') for line in written] == [1, 0]
     assert len(written) == 2
     assert memory(tmp_path).untold(NOW) == []
+
+
+def test_what_could_not_be_read_at_the_start_is_told_and_ended_later(tmp_path: Path) -> None:
+    first = memory(tmp_path)
+    first.keep(Watch({}), [CAT])
+    first.told([CAT])
+    first.keep(Watch({}), [DOG])
+    first.close()
+    state = State(tmp_path / "state.db")
+    second, watch = Memory(state), Watch({})
+    state._db.execute("ALTER TABLE outbox RENAME TO elsewhere")
+    state._db.execute("ALTER TABLE alert RENAME TO away")
+    assert (second.untold(NOW), second.begin(watch)) == ([], [])
+    assert second.owed(NOW) == ([], [])
+    assert second.trouble
+    state._db.execute("ALTER TABLE elsewhere RENAME TO outbox")
+    state._db.execute("ALTER TABLE away RENAME TO alert")
+    own = alert(50, query="bird")
+    second.keep(watch, [own])
+    again, ended = second.owed(NOW)
+    assert which(again) == [("dog", "started")]
+    assert sorted(which(ended)) == [("cat", "ended"), ("dog", "ended")]
+    assert second.owed(NOW) == ([], [])
