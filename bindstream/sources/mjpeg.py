@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import time
 import urllib.error
@@ -24,6 +25,7 @@ from bindstream.sources.sender_clock import UNKNOWN_DELAY_NS, Placed, SenderCloc
 STAMP_HEADER = "x-timestamp"
 """Seconds with a fraction: mjpg-streamer, uStreamer and the ESP32 camera server send it."""
 MOST_BYTES = 32 * 1024 * 1024
+HEADERS_MOST = 100
 """A part longer than this is no picture: the boundary was missed."""
 
 
@@ -112,10 +114,12 @@ class MjpegStream:
         self._take_until(b"\n", until_s)  # the rest of the boundary's line
         headers: dict[str, str] = {}
         while line := self._take_until(b"\n", until_s).strip():
+            if len(headers) >= HEADERS_MOST:
+                raise self._lost("sends headers without end")
             name, _, value = line.decode("latin-1").partition(":")
             headers[name.strip().lower()] = value.strip()
         length = headers.get("content-length", "")
-        if not length.isdigit():
+        if not re.fullmatch("[0-9]{1,12}", length):
             content = self._take_until(self._boundary, until_s)
             self._buffer[:0] = self._boundary  # the next part begins with it
             return headers, content.rstrip(b"\r\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -19,6 +20,12 @@ from bindstream.sources.playback import Playback
 
 FOLDER_FPS = 10.0
 """How fast a folder is played where the configuration does not say."""
+
+PIXELS_MOST = 1 << 26
+"""Pixels of a picture, 8192 squared: a file of a kilobyte may say that it has more, and takes
+gigabytes to find out."""
+# OpenCV reads it when it is imported first; whoever set it knows better.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(PIXELS_MOST))
 
 log = structlog.get_logger(__name__)
 
@@ -137,7 +144,7 @@ def decode_rgb(content: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     """(H, W, 3) uint8 RGB of a picture file's bytes, upright; None if it is not a picture."""
     import cv2
 
-    bgr = cv2.imdecode(content, cv2.IMREAD_COLOR)
+    bgr = _decoded(content, cv2.IMREAD_COLOR)
     return None if bgr is None else np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
 
 
@@ -145,8 +152,17 @@ def decode_as_is(content: NDArray[np.uint8]) -> NDArray[Any] | None:
     """The picture's own values, depth and channels kept; None if it is not a picture."""
     import cv2
 
-    picture = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
+    picture = _decoded(content, cv2.IMREAD_UNCHANGED)
     return None if picture is None else np.asarray(picture)
+
+
+def _decoded(content: NDArray[np.uint8], flags: int) -> Any:
+    import cv2
+
+    try:
+        return cv2.imdecode(content, flags)
+    except cv2.error:  # larger than `PIXELS_MOST`, or what else it asserts
+        return None
 
 
 def require_cv2() -> None:
