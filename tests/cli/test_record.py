@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 import subprocess
 import sys
+import time
 import wave
 from pathlib import Path
 
@@ -68,6 +70,28 @@ def test_recording_sensors_loads_neither_torch_nor_ray(tmp_path: Path) -> None:
         [sys.executable, "-c", code, *args], capture_output=True, text=True, check=False
     )
     assert done.stdout.strip().endswith("[]"), done.stdout + done.stderr
+
+
+def test_ctrl_c_ends_it_with_every_file_closed(tmp_path: Path) -> None:
+    endless = SCENE.replace("length_s: 4, speed: 8", "length_s: 600")
+    (tmp_path / "home.yaml").write_text(endless)
+    args = ["record", str(tmp_path / "home.yaml"), "--to", str(tmp_path / "to")]
+    code = "import sys; from bindstream.cli import main; main(sys.argv[1:])"
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    until_s = time.monotonic() + 60
+    while sum(path.stat().st_size for path in tmp_path.rglob("*.mcap")) < 20_000:
+        assert child.poll() is None
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    said, _ = child.communicate(timeout=60)
+    assert child.returncode == 0, said
+    [folder] = (tmp_path / "to").iterdir()
+    with Recording(folder) as recording:
+        assert recording.damage == ()
+        assert recording.streams["kitchen"].samples > 0
 
 
 def test_where_to_has_to_be_said(tmp_path: Path, bindstream: Command) -> None:
