@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--minutes", type=float, default=4)
+    parser.add_argument("--minutes", type=float, default=4, help="0: none")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--latency", action="store_true")
     arguments = parser.parse_args()
@@ -47,10 +47,15 @@ def main() -> None:
         try:
             if arguments.latency:
                 compare_latency(ports, model)
-            said = chaos(Path(folder), ports, model, arguments.minutes * 60, arguments.seed)
+            if arguments.minutes:
+                report(Path(folder), ports, model, arguments.minutes * 60, arguments.seed)
         finally:
             for port in ports:
                 port.close()
+
+
+def report(folder: Path, ports: list[Port], model: str, seconds: float, seed: int) -> None:
+    said = chaos(folder, ports, model, seconds, seed)
     print(json.dumps(said, indent=2))
     if said["wrong"]:
         raise SystemExit(1)
