@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -67,3 +68,10 @@ def test_a_history_that_is_not_there_or_damaged_stops_nothing(tmp_path: Path) ->
     said = recall(watching(), folder, MODEL, NOON_NS + 100 * SECOND_NS)
     assert said
     assert str(folder) in said[0] or "cannot be read" in said[0]
+
+
+def test_that_lancedb_is_missing_is_left_to_whoever_is_to_keep_the_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "lancedb", None)
+    assert recall(watching(), tmp_path, MODEL, NOON_NS) == []

@@ -108,7 +108,8 @@ class State:
         try:
             with self._guard:
                 yield
-        except (sqlite3.Error, msgspec.MsgspecError) as error:
+        except (sqlite3.Error, msgspec.MsgspecError, ValueError, TypeError) as error:
+            # The latter two are of text that is none, and of values of another type than kept.
             what, fix = str(error), "Make room, or choose a place that you may write to."
             if "locked" in what:
                 fix = "Another program holds it: end that one."
