@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bindstream.accounts import DropReason, Published
@@ -246,6 +246,7 @@ def told(one: Stood | Over | Tick) -> Told:
     return (one.place, one.embedding is not None) if isinstance(one, Stood) else one
 
 
+@settings(deadline=None, max_examples=50)
 @given(recordings(), st.integers(0, 1000))
 def test_whoever_is_quicker_the_same_comes_out(found: dict[str, list[Step]], seed: int) -> None:
     once, lineup = lined_up(found, 0)
@@ -254,6 +255,7 @@ def test_whoever_is_quicker_the_same_comes_out(found: dict[str, list[Step]], see
     assert (lineup.late, lineup.lost, lineup.unplaced) == (0, 0, 0)
 
 
+@settings(deadline=None, max_examples=50)
 @given(recordings())
 def test_everything_comes_out_once_and_in_order(found: dict[str, list[Step]]) -> None:
     out, _ = lined_up(found, 1)
