@@ -25,7 +25,8 @@ KINDS = {
 }
 PER_WINDOW = {"float16": 2, "times and more": 40}
 """Bytes that a stream remembers of a window: of each number, and beside the vector."""
-NOT_JUDGED = ("RSS MB", "PSS MB")  # other programs share pages with these, and cease to
+NOT_JUDGED = ("RSS MB", "PSS MB", "windows a sample")
+"""Other programs share pages with the former, and cease to; more windows are no harm."""
 FULL = 0.8
 """Of its quota: a folder that is so full has grown as far as it will."""
 
@@ -81,7 +82,9 @@ def draw(
     for ending, panel in zip(kinds, panels, strict=True):
         for name, values in sorted(series.items()):
             if kind_of(name) is KINDS[ending] and not name.startswith(TOTAL):
-                panel.plot(times_s / 60, values, label=name.removesuffix(ending).strip(), lw=1)
+                panel.plot(
+                    times_s / 60, values, label=name.removesuffix(ending).strip() or name, lw=1
+                )
         panel.axvspan(0, warm_up_s / 60, color="0.92")
         panel.set_title(ending, loc="left", fontsize=9)
         panel.legend(fontsize=6, ncols=4, loc="upper left")
