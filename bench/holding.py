@@ -124,13 +124,14 @@ class Checks:
         lines = [json.loads(line) for line in (folder / "alerts.jsonl").read_text().splitlines()]
         told = Counter((line["id"], line["state"]) for line in lines)
         with closing(sqlite3.connect(folder / "state.db")) as db:
-            kept = set(db.execute("SELECT id FROM alert").fetchall())
+            kept = dict(db.execute("SELECT id, state FROM alert").fetchall())
             outbox = db.execute("SELECT count(*) FROM outbox").fetchone()[0]
         self._must(max(told.values(), default=1) == 1, "an announcement was written twice")
         begun = {name for name, state in told if state == "started"}
         ended = {name for name, state in told if state == "ended"}
-        self._must(begun == ended, f"{len(begun ^ ended)} events have no beginning or no end")
-        self._must({name for (name,) in kept} == begun, "alerts kept are not those announced")
+        halves = {name: kept.get(name, "not kept") for name in begun ^ ended}
+        self._must(not halves, f"without a beginning or an end, and how they are kept: {halves}")
+        self._must(kept.keys() == begun, "alerts kept are not those announced")
         self._must(outbox == 0, f"{outbox} announcements wait at the end")
         self.notes["alerts"] = len(begun)
         self.notes["announced again"] = sum("announced_again" in line["stages"] for line in lines)
