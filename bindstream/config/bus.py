@@ -16,7 +16,7 @@ class BusConfig(Section):
 
     address: str = Field(default="tcp://127.0.0.1:5560", description="vectors and alerts, PUB")
     inbound: str = Field(
-        default="tcp://127.0.0.1:5559", description="where the pipeline's own nodes publish, XSUB"
+        default="tcp://127.0.0.1:5559", description="where the pipeline's own nodes publish"
     )
     control: str = Field(default="tcp://127.0.0.1:5561", description="queries and status, REP")
     time: str | None = Field(
