@@ -167,8 +167,7 @@ class Supervisor:
 
     @property
     def _own_state(self) -> Path:
-        """Where a run that keeps no state has its alerts, so that a match actor which dies loses
-        none; it goes with the run."""
+        """Where a run that keeps no state has its alerts: a match actor that dies loses none."""
         assert self._folder is not None
         return self._folder / "alerts.db"
 
@@ -294,7 +293,8 @@ class Supervisor:
             if self._books is not None:
                 self._warn(*self._books.close(self._streams, self._embedders, drained))
             others: list[Watched[Any]] = [e for e in (self._match, self._history) if e is not None]
-            gather({each.handle.drain.remote(1.0): each for each in others}, 2 * DRAIN_S)
+            ended = gather({e.handle.drain.remote(1.0): e for e in others}, 2 * DRAIN_S)
+            self._warn(*(f"{e.name} did not end in time" for e in others if e not in ended))
             if self._evidence is not None:
                 refs = {s.handle.settle_evidence.remote(DRAIN_S): s for s in self._streams}
                 gather(refs, DRAIN_S + 1)
