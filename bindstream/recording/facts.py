@@ -12,13 +12,12 @@ import yaml
 
 from bindstream.clock import Clock
 from bindstream.config import Config
-from bindstream.sources.addresses import redacted
+from bindstream.sources.addresses import HIDDEN, redacted, without_stated
 
-_URL = re.compile(r"\w+://[^\s\"'`,;]+")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_WITHIN = re.compile(rf"{_ADDRESS.pattern}[^\s\"']+", re.IGNORECASE)
+"""As in the midst of a GStreamer pipeline."""
 _SECRET = re.compile(r"pass(word|wd|phrase)?$|secret|token|api_?key|user(_?\w+)?$|auth", re.I)
-_STATED = re.compile(r"((?:user-)?(?:pw|id)|pass\w*|token|secret)(\s*=\s*)([^\s!]+)", re.I)
-"""As GStreamer takes them, in the midst of a pipeline."""
-HIDDEN = "***"
 
 
 def run_folder(root: Path, begun_ns: int) -> Path:
@@ -69,5 +68,6 @@ def _public(said: Any, key: str = "") -> Any:
         return said
     if _SECRET.search(key):
         return HIDDEN
-    said = _URL.sub(lambda found: redacted(found[0]), said)
-    return _STATED.sub(rf"\1\2{HIDDEN}", said)
+    if _ADDRESS.match(said):
+        return redacted(said)
+    return without_stated(_WITHIN.sub(lambda found: redacted(found[0]), said))

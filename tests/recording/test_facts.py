@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from bindstream.clock import Clock
 from bindstream.config import Config, load_config
 from bindstream.recording.facts import facts_of, public_yaml, run_folder
@@ -40,6 +42,24 @@ def test_no_secret_is_recorded_and_the_cameras_can_be_told_apart() -> None:
     assert [secret for secret in SECRETS if secret in said] == []
     for left in ("192.0.2.7/live", "192.0.2.8/v.mjpg", "192.0.2.9:5000", "10.0.0.1/a"):
         assert left in said
+
+
+@pytest.mark.parametrize(
+    "pipeline",
+    [
+        'rtspsrc location="rtsp://joe:hu,nt;er2@10.0.0.1/a" ! appsink',
+        'rtspsrc location=rtsp://10.0.0.1/a user-id=joe user-pw="hunter2 er2" ! appsink',
+        "rtspsrc location=rtsp://10.0.0.1/a proxy-pw=hunter2!er2 ! appsink",
+        "souphttpsrc location=http://10.0.0.1/a extra-headers=x,Authorization=Basic er2 ! appsink",
+        "srtsrc uri=srt://10.0.0.1/a?passphrase=er2 ! appsink",
+    ],
+)
+def test_no_secret_of_a_pipeline_is_recorded(pipeline: str) -> None:
+    source = {"kind": "camera", "gstreamer": pipeline}
+    said = public_yaml(Config.model_validate({"streams": [{"name": "gate", "source": source}]}))
+    assert "er2" not in said
+    assert "10.0.0.1/a" in said
+    assert "appsink" in said
 
 
 def test_the_configuration_loads_again(tmp_path: Path) -> None:
