@@ -15,7 +15,8 @@ from bindstream.bus import Subscriber
 from bindstream.config import Config, StreamConfig
 from bindstream.config.record import RecordConfig
 from bindstream.keys import client_keys
-from bindstream.recording.facts import facts_of, run_folder
+from bindstream.recording.facts import facts_of
+from bindstream.recording.folders import run_folder
 from bindstream.recording.recorder import Recorder
 from bindstream.recording.tape import ACCOUNTS_S, check_installed
 from bindstream.sources.registry import is_recorded
@@ -69,6 +70,9 @@ class BusRecording:
         check_installed()
         self._clock, self._accounts = wiring.clock, accounts
         begun_ns = self._clock.now_ns()
+        # Files that are being written never go: all of them together take half of the room.
+        share = record.keep_bytes // (2 * (len(config.streams) + 1))
+        record = record.model_copy(update={"segment_bytes": min(record.segment_bytes, share)})
         facts = facts_of(config, self._clock, begun_ns, fingerprint=fingerprint)
         self.reel = Reel(run_folder(record.path, begun_ns), record, facts)
         self._streams = {stream.name: stream.modality for stream in config.streams}

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from bindstream.errors import MissingPackageError
+from bindstream.recording.folders import is_being_written
 from bindstream.recording.mcap_file import DamagedError, McapFile, Message, Place
-from bindstream.recording.quota import is_being_written
 from bindstream.recording.samples import ELSEWHERE, stated
 from bindstream.records import Sample
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import platform
 import re
-import time
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,12 +16,6 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _WITHIN = re.compile(rf"{_ADDRESS.pattern}[^\s\"']+", re.IGNORECASE)
 """As in the midst of a GStreamer pipeline."""
 _SECRET = re.compile(r"pass(word|wd|phrase)?$|secret|token|api_?key|user(_?\w+)?$|auth", re.I)
-
-
-def run_folder(root: Path, begun_ns: int) -> Path:
-    """The folder of a run that began at a time, UTC ns."""
-    name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(begun_ns // 10**9))
-    return root / name
 
 
 def facts_of(

@@ -12,7 +12,7 @@ import msgspec
 
 from bindstream.config.record import RecordConfig
 from bindstream.recording.channels import Channel, Key
-from bindstream.recording.quota import make_room
+from bindstream.recording.folders import make_room
 from bindstream.recording.segment import Segment
 from bindstream.records import Sample
 
@@ -58,8 +58,6 @@ class Total:
 class Series:
     """Writes `NAME-00001.mcap` and on in a folder. For one thread; what goes wrong with them is
     told, not raised.
-
-    `trouble` says why nothing is written now ("" while it is).
     """
 
     def __init__(
@@ -79,7 +77,12 @@ class Series:
         self._look_s = float("-inf")
         self._closed_bytes = 0
         self.files = self.gone = 0
-        self.trouble = ""
+        self._fault = self._crowded = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing is written now, or no room can be made ("" if all is well)."""
+        return self._fault or self._crowded
 
     @property
     def disk_bytes(self) -> int:
@@ -107,7 +110,7 @@ class Series:
         except Exception as error:  # whatever it is, sensors go on
             self._fail(error)
             return False
-        self._begun_s, self._totals, self.trouble = now_s, {}, ""
+        self._begun_s, self._totals, self._fault = now_s, {}, ""
         self.files += 1
         return True
 
@@ -176,10 +179,14 @@ class Series:
         self._look_s = now_s
         try:
             self.gone += make_room(self.folder.parent, self._config.keep_bytes)
+            self._crowded = ""
         except OSError as error:
-            self.trouble = f"old recordings cannot be let go of: {error.strerror or error}"
+            self._crowded = (
+                f"recordings in {self.folder.parent} take more than keep_bytes, and the oldest "
+                f"cannot be removed: {error.strerror or error}"
+            )
 
     def _fail(self, error: Exception) -> None:
         self._retry_s = time.monotonic() + RETRY_S
         why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
-        self.trouble = f"nothing is recorded in {self.folder}: {why}; it is tried again"
+        self._fault = f"nothing is recorded in {self.folder}: {why}; it is tried again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,8 @@ from bindstream.clock import Clock
 from bindstream.config import Config
 from bindstream.config.record import RecordConfig, missing
 from bindstream.errors import MissingPackageError
-from bindstream.recording.facts import facts_of, run_folder
+from bindstream.recording.facts import facts_of
+from bindstream.recording.folders import run_folder
 from bindstream.recording.recorder import Recorder, RecorderHealth
 from bindstream.records import Alert, Embedding, Sample
 from bindstream.sources.registry import is_recorded
@@ -73,6 +75,8 @@ class Tape:
         """Record the last accounts and close the files. Blocks for what waits, 30 s at most."""
         self._put(accounts, now_ns)
         self._recorder.close()
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()  # if nothing came
 
 
 def check_installed() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from bindstream.clock import Clock
 from bindstream.config import Config, load_config
-from bindstream.recording.facts import facts_of, public_yaml, run_folder
+from bindstream.recording.facts import facts_of, public_yaml
 
 SECRETS = ("hunter2", "s3cret", "t0ken", "gstpw")
 
@@ -78,7 +78,3 @@ def test_facts_name_the_run_its_clock_and_its_model() -> None:
     assert (facts["model"], facts["fingerprint"]) == ("starter", "abc")
     assert facts["begun_ns"] == "1795000000000000000"
     assert facts_of(config(), clock, 0)["model"] == ""
-
-
-def test_a_run_has_a_folder_named_by_its_beginning() -> None:
-    assert run_folder(Path("r"), 1_795_000_000 * 10**9).name == "20261118T110640Z"

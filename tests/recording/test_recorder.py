@@ -17,7 +17,7 @@ import pytest
 from bindstream.accounts import Accounts
 from bindstream.config.record import RecordConfig
 from bindstream.recording import Recorder, Recording, recorder, series
-from bindstream.recording.quota import is_being_written, make_room
+from bindstream.recording.folders import is_being_written
 from bindstream.records import Alert, Embedding, Sample
 from tests.recording.made import BEGIN_NS, STREAMS, S, assert_same, record, sample
 
@@ -110,46 +110,6 @@ def test_files_rotate_by_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     writer.close()
     assert time.monotonic() - begun_s > 2
     assert len(list(tmp_path.glob("*.mcap"))) == writer.health().files >= 3
-
-
-def test_the_oldest_files_go_but_never_those_being_written(tmp_path: Path) -> None:
-    for i, run in enumerate(("20260101T000000Z", "20260102T000000Z", "20260103T000000Z")):
-        record(tmp_path / run, [sample("stove", n) for n in range(20)])
-        [file] = (tmp_path / run).iterdir()
-        os.utime(file, (1000 + i, 1000 + i))
-    size = file.stat().st_size
-    writer = Recorder(tmp_path / "now", "x", RecordConfig(), {}, sensors=STREAMS)
-    writer.push(sample("stove", 0))
-    wait_until(lambda: any((tmp_path / "now").glob("*.mcap")))
-    [written] = (tmp_path / "now").glob("*.mcap")
-    assert is_being_written(written)
-    assert not is_being_written(file)
-    assert make_room(tmp_path, size * 2 + written.stat().st_size) == 1
-    assert not (tmp_path / "20260101T000000Z").exists()
-    os.utime(written, (1, 1))
-    assert make_room(tmp_path, 0) == 2
-    assert [each.name for each in tmp_path.iterdir()] == ["now"]
-    writer.close()
-    with Recording(tmp_path / "now") as recording:
-        assert recording.streams["stove"].samples == 1
-
-
-def test_several_recorders_keep_the_quota_together(tmp_path: Path) -> None:
-    keep = 1_000_000
-    small = RecordConfig(segment_bytes=100_000, keep_bytes=keep)
-    writers = [Recorder(tmp_path / f"run{i}", "x", small, {}, sensors=STREAMS) for i in range(2)]
-    for n in range(600):
-        for writer in writers:
-            writer.push(sample("stove", n))
-    for writer in writers:
-        writer.close()
-        # A run that ends leaves its last file; the next to begin one makes the room.
-        assert writer.health().lost == {}
-    last = Recorder(tmp_path / "run3", "x", small, {}, sensors=STREAMS)
-    last.push(sample("stove", 0))
-    last.close()
-    total = sum(path.stat().st_size for path in tmp_path.rglob("*.mcap"))
-    assert total <= keep + 100_000
 
 
 def test_what_comes_too_fast_is_counted_and_said_in_the_recording(
