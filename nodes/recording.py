@@ -22,8 +22,8 @@ from bindstream.recording.tape import ACCOUNTS_S, check_installed
 from bindstream.sources.registry import is_recorded
 from nodes.wiring import Wiring
 
-BUS = "_bus"
-"""Names the files of what came over the bus; no stream's name begins so."""
+BUS = "all.bus"
+"""Names the files of what came over the bus; no stream's name has a dot."""
 QUIET_S = 0.3
 """When nothing came for so long, what was in flight has arrived."""
 CLOSE_S = 2.0

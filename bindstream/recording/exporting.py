@@ -7,6 +7,7 @@ import time
 import wave
 from collections.abc import Callable, Collection, Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,8 @@ def export(
 ) -> dict[str, str]:
     """Write files into a folder, made as needed; returns each file's name and what is in it.
 
-    Times in CSV are of capture on the run's clock: `time_ns` in UTC ns, `utc` for people.
+    Times in CSV are of capture on the run's clock: `time_ns` in UTC ns, `utc` for people. What is
+    of all streams is in files named `all.*`: no stream's name has a dot.
 
     Args:
         streams: all if None.
@@ -56,10 +58,10 @@ def export(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in names:
-            stream = recording.streams[name]
-            if stream.samples:
-                samples = _counted(recording.samples(name), told)
-                written |= _stream(recording, stream, samples, folder, as_films, told)
+            samples = _counted(recording.samples(name), told)
+            if (first := next(samples, None)) is not None:
+                stream, whole = recording.streams[name], chain([first], samples)
+                written |= _stream(recording, stream, whole, folder, as_films, told)
         written |= _vectors(recording, names, folder)
         written |= _alerts(recording, folder)
     except (OSError, ValueError) as error:  # av's errors are of these kinds
@@ -115,22 +117,31 @@ def _sound(stream: RecordedStream, samples: Iterator[Sample], folder: Path) -> d
         file.setframerate(round(rate_hz))
         for sample in samples:
             start_ns = sample.start_ns + sample.offset_ns
+            if not stream.start_ns <= start_ns <= stream.end_ns:
+                continue  # forged: no silence is as long as it says
             begun_ns = start_ns if begun_ns is None else begun_ns
             missing = round((start_ns - begun_ns) * rate_hz / 1e9) - at
             pcm = _pcm(sample.data)
             if missing > joined:
-                file.writeframes(bytes(2 * missing))
+                _write_silence(file, missing)
                 silent += missing
                 at += missing
             elif missing < -joined:
                 left_out += min(-missing, len(pcm))
                 pcm = pcm[-missing:]
             add(start_ns, len(pcm), at, max(missing, 0) if missing > joined else 0, sample.gap)
-            file.writeframes(pcm.astype("<i2").tobytes())
+            file.writeframesraw(pcm.astype("<i2").tobytes())
             at += len(pcm)
     what = f"{at / rate_hz:.1f} s, {silent / rate_hz:.1f} s of it silence that was not recorded"
     what += f"; {left_out / rate_hz:.1f} s came twice or late" if left_out else ""
     return {f"{stream.name}.wav": what, f"{stream.name}.csv": "the time of each of its pieces"}
+
+
+def _write_silence(file: wave.Wave_write, values: int) -> None:
+    """Zeros, a second's worth at a time."""
+    second = round(MODALITIES["audio"].rate_hz)
+    for at in range(0, values, second):
+        file.writeframesraw(bytes(2 * min(second, values - at)))
 
 
 def _pcm(data: NDArray[Any]) -> NDArray[np.int16]:
@@ -235,7 +246,7 @@ def _vectors(recording: Recording, names: Collection[str], folder: Path) -> dict
     many = 0
     found = (each for each in recording.embeddings() if each.stream in names)
     columns = ("end_ns", "stream", "seq", "model", "coverage", "same_as", "readings")
-    with _Table(folder / "vectors.csv", *columns) as add:
+    with _Table(folder / "all.vectors.csv", *columns) as add:
         for each in found:
             many += 1
             readings = msgspec.json.encode(dict(each.readings)).decode()
@@ -243,18 +254,18 @@ def _vectors(recording: Recording, names: Collection[str], folder: Path) -> dict
             same_as = "" if each.same_as is None else each.same_as
             said = (each.stream, each.seq, each.model, each.coverage, same_as, readings)
             add(start_ns, end_ns, *said)
-    return _unless_empty(folder, "vectors.csv", many, "windows that have a vector")
+    return _unless_empty(folder, "all.vectors.csv", many, "windows that have a vector")
 
 
 def _alerts(recording: Recording, folder: Path) -> dict[str, str]:
     many = 0
     columns = ("end_ns", "id", "query", "text", "state", "stream", "measure", "peak_z")
-    with _Table(folder / "alerts.csv", *columns) as add:
+    with _Table(folder / "all.alerts.csv", *columns) as add:
         for each in recording.alerts():
             many += 1
             who = (each.id, each.query, each.text, each.state, each.stream)
             add(each.start_ns, each.end_ns, *who, each.measure, f"{each.peak_z:.6g}")
-    return _unless_empty(folder, "alerts.csv", many, "announcements")
+    return _unless_empty(folder, "all.alerts.csv", many, "announcements")
 
 
 def _unless_empty(folder: Path, name: str, many: int, what: str) -> dict[str, str]:

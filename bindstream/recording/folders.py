@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _RUN = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
-_FILE = re.compile(r"[a-z0-9_-]+-\d{5,}\.mcap")
+_FILE = re.compile(r"[a-z0-9._-]+-\d{5,}\.mcap")
 _SAME_SECOND = 100
 
 

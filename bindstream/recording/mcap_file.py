@@ -7,6 +7,7 @@ that leads nowhere the next chunk is looked for. A chunk counts if its checksum 
 from __future__ import annotations
 
 import os
+import re
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bindstream.config.written import LONGEST_NAME, NAME
 from bindstream.recording.segment import CHANNELS, FACTS, TOTALS
 
 MAGIC = b"\x89MCAP0\r\n"
@@ -126,7 +128,9 @@ class McapFile:
             channel = records.Channel.read(stream)
             about = channel.metadata
             if "role" in about:
-                self.tags[channel.id] = Tag(*(about.get(key, "") for key in Tag._fields))
+                tag = Tag(*(about.get(key, "") for key in Tag._fields))
+                if self._is_named(tag):
+                    self.tags[channel.id] = tag
         elif opcode == CHUNK_INDEX and indexed:
             index = records.ChunkIndex.read(stream)
             self.chunks.append(
@@ -155,7 +159,16 @@ class McapFile:
         elif record.name == CHANNELS:
             for number, tag in said.items():
                 role, modality, stream = tag.split(" ", 2)
-                self.tags.setdefault(int(number), Tag(role, modality, stream))
+                if self._is_named(Tag(role, modality, stream)):
+                    self.tags.setdefault(int(number), Tag(role, modality, stream))
+
+    def _is_named(self, tag: Tag) -> bool:
+        """Whether its stream has a name that streams may have: files are named after them."""
+        good = not tag.stream or re.fullmatch(NAME, tag.stream) is not None
+        what = f"{tag.stream[:LONGEST_NAME]!r} is no name of a stream, what is of it is left out"
+        if not good and what not in self.damage:
+            self.damage.append(what)
+        return good
 
     def _walk(self) -> None:
         """Go through the records of a file without a good end."""

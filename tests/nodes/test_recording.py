@@ -43,7 +43,7 @@ def test_readings_vectors_alerts_and_final_accounts_are_recorded(
     [folder] = (tmp_path / "recordings").iterdir()
     assert str(folder) == status["recording"]["folder"]
     assert {path.name.rpartition("-")[0] for path in folder.iterdir()} == {
-        "_bus",
+        "all.bus",
         "a-audio",
         "a-imu",
     }
