@@ -133,8 +133,9 @@ class Chunks:
         self.damage.setdefault((file.path.name, place.offset), f"{file.path.name}: {what}")
 
     def close(self) -> None:
-        for file in self.files:
-            file.close()
+        """Let go of the chunks that are held."""
+        with self._lock:
+            self._held.clear()
 
 
 def numbers(file: McapFile, role: str, stream: str | None) -> frozenset[int]:

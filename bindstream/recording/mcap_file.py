@@ -66,7 +66,8 @@ class DamagedError(Exception):
 
 
 class McapFile:
-    """What a file says of itself; its chunks are read one by one with `messages`.
+    """What a file says of itself; its chunks are read one by one with `messages`. It is not open in
+    between: days of recordings are more files than a process may have open.
 
     `chunks` are in the order of the file; `totals` are None where it was never closed. `damage`
     says in words what could not be made sense of.
@@ -82,8 +83,13 @@ class McapFile:
         self.totals: dict[str, str] | None = None
         self.chunks: list[Place] = []
         self.damage: list[str] = []
-        self._file = path.open("rb")
-        self.size_bytes = os.fstat(self._file.fileno()).st_size
+        with path.open("rb", buffering=0) as file:
+            self._number: int | None = file.fileno()
+            self.size_bytes = os.fstat(self._number).st_size
+            self._look()
+        self._number = None
+
+    def _look(self) -> None:
         try:
             indexed = self._read_index()
         except Exception:  # whatever is wrong with it, there is the other way
@@ -94,13 +100,13 @@ class McapFile:
             if self.totals is not None:
                 self.damage.append("its index is damaged, it was read without")
 
-    def close(self) -> None:
-        self._file.close()
-
     def _at(self, offset: int, length: int) -> bytes:
         if not 0 <= length <= UNPACKED_MOST:
             raise DamagedError(f"{length} bytes at a time")
-        return os.pread(self._file.fileno(), length, offset)
+        if self._number is not None:
+            return os.pread(self._number, length, offset)
+        with self.path.open("rb", buffering=0) as file:
+            return os.pread(file.fileno(), length, offset)
 
     def _read_index(self) -> bool:
         """Read what stands at the end of a file that was closed; False if there is no such end."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import resource
 import struct
 import tracemalloc
 import zlib
@@ -223,6 +225,21 @@ def test_a_recording_can_be_read_while_it_is_written(tmp_path: Path) -> None:
         assert recording.damage == ("x-00001.mcap is still being written",)
         assert_same(next(recording.samples("stove")), sample("stove", 0))
     writer.close()
+
+
+def test_a_recording_may_have_more_files_than_a_process_may_have_open(tmp_path: Path) -> None:
+    for n in range(70):
+        with_one = record(tmp_path / str(n), [sample("wrist", n)])
+        (with_one / "sensors-00001.mcap").rename(tmp_path / f"sensors-{n:05d}.mcap")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    there = len(os.listdir("/proc/self/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (there + 20, before[1]))
+    try:
+        with Recording(tmp_path) as recording:
+            assert sum(1 for _ in recording.samples("wrist")) == 70
+            assert recording.damage == ()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_errors_say_what_there_is(tmp_path: Path) -> None:
