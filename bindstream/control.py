@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,17 +11,10 @@ from typing import Any
 import msgspec
 import zmq
 
-from bindstream.bus import (
-    MESSAGE_MOST,
-    bind,
-    connect,
-    make_client,
-    make_server,
-    refuse_open_door,
-    serve_curve,
-)
+from bindstream.bus import MESSAGE_MOST, connect, make_client
 from bindstream.errors import BindstreamError, BusError
-from bindstream.keys import ClientKeys, server_keys
+from bindstream.keys import ClientKeys
+from bindstream.responder import Responder
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
@@ -37,51 +28,31 @@ SAID_MOST = 3000
 _IS_IT_UP = "Is `bindstream run` up, with this control address and these keys?"
 
 
-class ControlServer:
+class ControlServer(Responder):
     """Answers requests with `handle`, in a thread of its own, one at a time.
 
     Any error of `handle` becomes the answer `{"error": …}`; so does a request that cannot be read.
+    What is no question gets none.
     """
 
     def __init__(
         self, address: str, handle: Callable[[Request], Answer], keys_folder: Path | None = None
     ) -> None:
-        keys = server_keys(keys_folder) if keys_folder else None
-        refuse_open_door(address, keys)
         self._handle = handle
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._authenticator = serve_curve(self._context, keys) if keys else None
-        # Not REP: after a message that lacks its empty frame, that loses the next peer's question.
-        socket = self._context.socket(zmq.ROUTER)
-        try:
-            make_server(socket, keys)
-            socket.linger = 0
-            socket.setsockopt(zmq.MAXMSGSIZE, MESSAGE_MOST)
-            socket.rcvhwm = QUEUED_MOST
-            self.address = bind(socket, address)
-        except BaseException:
-            socket.close()
-            self._end()
-            raise
-        self._thread = threading.Thread(
-            target=self._serve, args=(socket,), name="control", daemon=True
+        super().__init__(
+            "control",
+            address,
+            self._answered,
+            keys_folder,
+            message_most=MESSAGE_MOST,
+            waiting_most=QUEUED_MOST,
         )
-        self._thread.start()
 
-    def _serve(self, socket: zmq.Socket[bytes]) -> None:
-        try:
-            while True:
-                peer, *frames = socket.recv_multipart()
-                if len(frames) < 2 or frames[0]:
-                    continue  # no question, and nobody who waits for an answer
-                with contextlib.suppress(zmq.Again):  # a peer that takes no answers gets none
-                    socket.send_multipart([peer, b"", self._answer(frames[1])], zmq.NOBLOCK)
-        except zmq.ZMQError:
-            pass  # the context was terminated: that is how `close` ends it
-        finally:
-            socket.close()
+    def _answered(self, frames: list[bytes]) -> list[bytes] | None:
+        """As a REQ socket sends and takes them: after an empty frame."""
+        return [b"", self._said(frames[1])] if len(frames) > 1 and not frames[0] else None
 
-    def _answer(self, data: bytes) -> bytes:
+    def _said(self, data: bytes) -> bytes:
         try:
             request = msgspec.msgpack.decode(data, type=Request)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -92,15 +63,6 @@ class ControlServer:
             return _refusal(str(error))
         except Exception as error:  # one request that fails must not end the service
             return _refusal(f"this request failed: {type(error).__name__}: {error}.")
-
-    def _end(self) -> None:
-        if self._authenticator is not None:
-            self._authenticator.stop()
-        self._context.term()
-
-    def close(self) -> None:
-        self._end()
-        self._thread.join(timeout=2)
 
 
 def _refusal(what: str) -> bytes:

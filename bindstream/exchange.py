@@ -23,11 +23,12 @@ from pathlib import Path
 
 import zmq
 
-from bindstream.bus import bind, connect, make_client, make_server, refuse_open_door, serve_curve
+from bindstream.bus import connect, make_client
 from bindstream.clock import Clock
 from bindstream.host_offset import Exchange, HostOffset, Offset
-from bindstream.keys import client_keys, server_keys
+from bindstream.keys import client_keys
 from bindstream.records import Sample
+from bindstream.responder import Responder
 
 PROBES = 8
 """Probes of a burst, as LSL sends."""
@@ -50,7 +51,7 @@ _MAGIC = b"BST1"
 _POLL_MS = 200
 
 
-class TimeServer:
+class TimeServer(Responder):
     """Answers probes with `now_ns`, in a thread of its own that does nothing else: an answer takes
     tens of microseconds, whatever the run is busy with.
 
@@ -61,54 +62,24 @@ class TimeServer:
     def __init__(
         self, address: str, now_ns: Callable[[], int], keys_folder: Path | None = None
     ) -> None:
-        keys = server_keys(keys_folder) if keys_folder else None
-        refuse_open_door(address, keys)
         self._now_ns = now_ns
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._authenticator = serve_curve(self._context, keys) if keys else None
-        socket = self._context.socket(zmq.ROUTER)
-        try:
-            make_server(socket, keys)
-            socket.linger = 0
-            socket.setsockopt(zmq.MAXMSGSIZE, MESSAGE_MOST)
-            socket.setsockopt(zmq.RCVHWM, 4 * PROBES)  # for each peer: who asks more waits
-            socket.setsockopt(zmq.SNDHWM, 4 * PROBES)
-            self.address = bind(socket, address)
-        except BaseException:
-            socket.close()
-            self._end()
-            raise
-        self._thread = threading.Thread(
-            target=self._serve, args=(socket,), name="time", daemon=True
+        super().__init__(
+            "time",
+            address,
+            self._stamped,
+            keys_folder,
+            message_most=MESSAGE_MOST,
+            waiting_most=4 * PROBES,
         )
-        self._thread.start()
 
-    def _serve(self, socket: zmq.Socket[bytes]) -> None:
-        try:
-            while True:
-                frames = socket.recv_multipart()
-                received_ns = self._now_ns()
-                if len(frames) != 2 or len(frames[1]) != _PROBE.size:
-                    continue
-                magic, number = _PROBE.unpack(frames[1])
-                if magic != _MAGIC:
-                    continue
-                answer = _ANSWER.pack(_MAGIC, number, received_ns, self._now_ns())
-                with contextlib.suppress(zmq.Again):  # a peer that takes no answers gets none
-                    socket.send_multipart([frames[0], answer], zmq.NOBLOCK)
-        except zmq.ZMQError:
-            pass  # the context was terminated: that is how `close` ends it
-        finally:
-            socket.close()
-
-    def _end(self) -> None:
-        if self._authenticator is not None:
-            self._authenticator.stop()
-        self._context.term()
-
-    def close(self) -> None:
-        self._end()
-        self._thread.join(timeout=2)
+    def _stamped(self, frames: list[bytes]) -> list[bytes] | None:
+        received_ns = self._now_ns()
+        if len(frames) != 1 or len(frames[0]) != _PROBE.size:
+            return None
+        magic, number = _PROBE.unpack(frames[0])
+        if magic != _MAGIC:
+            return None
+        return [_ANSWER.pack(_MAGIC, number, received_ns, self._now_ns())]
 
 
 class RunTime:
