@@ -37,7 +37,8 @@ def test_it_is_bounded_in_bytes_always_and_in_seconds_but_for_its_floor(
         assert [one.start_ns for one in held] == sorted(one.start_ns for one in held)
         floor_ns = ring.floor_ns if ring.floor_ns is not None else 2**62
         oldest_ns = min(ring.newest_ns - 5 * S, floor_ns)
-        assert all(one.end_ns >= oldest_ns for one in held)
+        # A piece may wait behind one that began with it and is longer.
+        assert all(one.end_ns >= oldest_ns - S // 2 for one in held)
         at_s += step_s
 
 
