@@ -266,7 +266,7 @@ def test_a_run_whose_sensor_was_never_there_failed(tmp_path: Path, tiny_model: P
             "source: {kind: imu, port: /dev/nowhere}",
         )
     )
-    process = start("run", path, "--seconds", "3")
+    process = start("run", path, "--seconds", "12")
     said, err = process.communicate(timeout=90)
     assert process.returncode == 1, said + err
     assert "/dev/nowhere" in said
