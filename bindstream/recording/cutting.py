@@ -21,6 +21,8 @@ from bindstream.recording.series import Total
 CHUNK_BYTES = 2 * 2**20
 CHUNK_NS = 10**9
 """A chunk ends when it holds so much, before compression, or so much time."""
+FOR_EVER_NS = 1 << 64
+"""No log time is as late."""
 
 
 class _Piece(NamedTuple):
@@ -81,10 +83,13 @@ def cut(
                     told(piece.log_ns)
         said = {name: msgspec.json.encode(asdict(total)).decode() for name, total in totals.items()}
         segment.close(said)
-    except OSError as error:
+    except BaseException as error:  # Ctrl-C, too, leaves no half of it
         segment.abandon()
         out.unlink(missing_ok=True)
-        raise RecordingError(f"it cannot be written: {error.strerror}.", where=str(out)) from None
+        if isinstance(error, OSError):
+            why = error.strerror or error
+            raise RecordingError(f"it cannot be written: {why}.", where=str(out)) from None
+        raise
     if not written:
         out.unlink()
         raise RecordingError("there is nothing in that part of it.", where=str(recording.path))
@@ -97,16 +102,20 @@ def _pieces(
     """Everything wanted, by time; each channel's own in the order in which it was recorded."""
     roles = [(role, name) for name in names for role in ("sample", "vector", "accounts")]
     roles += [("alert", ""), ("log", "")]
-    series = [_of(recording, role, name) for role, name in roles]
+    begin = 0 if from_ns is None else from_ns
+    end = FOR_EVER_NS if until_ns is None else until_ns
+    series = [_of(recording, role, name, begin, end) for role, name in roles]
     for piece in heapq.merge(*series, key=lambda piece: piece.log_ns):
-        early = from_ns is not None and piece.log_ns < from_ns
-        if not early and (until_ns is None or piece.log_ns < until_ns):
+        if begin <= piece.log_ns < end:
             yield piece
 
 
-def _of(recording: Recording, role: str, stream: str) -> Iterator[_Piece]:
+def _of(recording: Recording, role: str, stream: str, begin: int, end: int) -> Iterator[_Piece]:
+    """The messages of a role in chunks that have any of the span; others are not read."""
     chunks = recording.chunks
     for file, place in chunks.places(role, stream):
+        if place.end_ns < begin or place.start_ns >= end:
+            continue
         if role == "sample":
             for part in chunks.parts(file, place, stream):
                 data: list[tuple[Key, Message]] = [(("data", stream), m) for m in part.data]

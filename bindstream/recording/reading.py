@@ -216,11 +216,16 @@ def _decode(stream: str, modality: ModalityName, part: Part, _: bytes) -> Sample
     return decode_sample(stream, modality, part.about, [each.data for each in part.data])
 
 
+def _in_order(path: Path) -> tuple[str, int, str]:
+    """By the recorder, then by the number, which may have more digits than others."""
+    return path.stem.rpartition("-")[0], len(path.stem), path.name
+
+
 def _paths(path: Path) -> list[Path]:
     """The files of a recording, each recorder's in the order in which it wrote them."""
     if path.is_file():
         return [path]
-    files = sorted(path.glob("*.mcap"))
+    files = sorted(path.glob("*.mcap"), key=_in_order)
     if files:
         return files
     runs = sorted({each.parent for each in path.glob("*/*.mcap")})

@@ -172,7 +172,8 @@ class Recorder:
             said = self._series.trouble
             if not said and time.monotonic() - self._lost_s < SAID_S:
                 many = sum(self._lost.values()) + self._lost_results
-                said = f"{many} readings or vectors are not in the recording: {self._why}"
+                why = f": {self._why}" if self._why else ""
+                said = f"{many} readings or vectors are not in the recording{why}"
             return RecorderHealth(
                 folder=str(self._series.folder),
                 samples=dict(self._samples),
@@ -250,7 +251,8 @@ class Recorder:
             self._failed(stream, f"{type(error).__name__}: {error}")
         self._chunk_s = self._chunk_s or time.monotonic()
         if stream:
-            self._cpu_ns[stream] += time.thread_time_ns() - began_ns
+            with self._lock:
+                self._cpu_ns[stream] += time.thread_time_ns() - began_ns
 
     def _failed(self, stream: str, why: str) -> None:
         with self._lock:
@@ -320,6 +322,7 @@ class Recorder:
                 self._results += self._chunk_results
             elif self._chunk_results:
                 self._lost_results += self._chunk_results
+                self._lost_s = time.monotonic()
         for counted in (self._chunk, self._chunk_lost, self._chunk_bytes):
             counted.clear()
         self._chunk_results, self._chunk_s = 0, 0.0

@@ -42,8 +42,7 @@ class Segment:
         self._has_chunks = False
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX)
-            if not os.fstat(self._file.fileno()).st_nlink:
-                raise FileNotFoundError(errno.ENOENT, "it was removed at once", str(path))
+            self._check_there()
             # A chunk ends where we say, so that what belongs together is in one.
             self._writer = Writer(_Whole(self._file), _NEVER, CompressionType.ZSTD)  # type: ignore[arg-type]
             self._writer.start(library="bindstream")
@@ -95,11 +94,17 @@ class Segment:
         """Close the open chunk and hand it to the system.
 
         Raises:
-            OSError: it could not be written; the file can only be abandoned then.
+            OSError: it could not be written, or the file was removed; it can only be abandoned
+                then.
         """
+        self._check_there()
         self._writer.flush()  # type: ignore[no-untyped-call]
         self._has_chunks = self._has_chunks or self._waiting > 0
         self.whole_bytes, self._waiting = self._file.tell(), 0
+
+    def _check_there(self) -> None:
+        if not os.fstat(self._file.fileno()).st_nlink:
+            raise FileNotFoundError(errno.ENOENT, "its file was removed", str(self.path))
 
     def close(self, totals: Mapping[str, str]) -> None:
         """Write the index and let go of the file.

@@ -227,6 +227,15 @@ def test_a_recording_can_be_read_while_it_is_written(tmp_path: Path) -> None:
     writer.close()
 
 
+def test_files_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    for number in (99_999, 100_000, 100_001):
+        alone = record(tmp_path / str(number), [sample("wrist", number)])
+        (alone / "sensors-00001.mcap").rename(tmp_path / f"sensors-{number}.mcap")
+    with Recording(tmp_path) as recording:
+        got = [each.start_ns for each in recording.samples("wrist")]
+    assert got == sorted(got)
+
+
 def test_a_recording_may_have_more_files_than_a_process_may_have_open(tmp_path: Path) -> None:
     for n in range(70):
         with_one = record(tmp_path / str(n), [sample("wrist", n)])

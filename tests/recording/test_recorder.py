@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -215,6 +216,28 @@ def test_a_disk_that_is_really_full_stops_nobody(
         assert_same(last, sample("stove", n))
     finally:
         subprocess.run(["umount", str(small)], check=True)
+
+
+def test_a_folder_that_is_removed_meanwhile_is_said_and_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(series, "RETRY_S", 0.05)
+    monkeypatch.setattr(recorder, "CHUNK_S", 0.05)
+    writer = Recorder(tmp_path / "run", "x", RecordConfig(), {}, sensors=STREAMS)
+    writer.push(sample("stove", 0))
+    wait_until(lambda: writer.health().samples.get("stove", 0) == 1)
+    shutil.rmtree(tmp_path / "run")
+    writer.push(sample("stove", 1))
+    wait_until(lambda: writer.health().lost.get("stove", 0) == 1)
+    assert "its file was removed" in writer.health().trouble
+    time.sleep(0.1)
+    writer.push(sample("stove", 2))
+    writer.close()
+    with Recording(tmp_path / "run") as recording:
+        assert [each.start_ns for each in recording.samples("stove")] == [
+            sample("stove", 2).start_ns
+        ]
+        assert recording.streams["stove"].lost == 1
 
 
 def test_a_folder_that_cannot_be_made_is_trouble_and_no_error(tmp_path: Path) -> None:
