@@ -73,10 +73,10 @@ class State:
                 where=f"state {self.path}",
                 fix="Update bindstream, or name another file.",
             )
-        self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         if found < FORMAT:
             self._make()
+        self._db.execute("PRAGMA journal_mode = WAL")
         # On a full disk it can be used all the same, and what is too much goes later.
         with contextlib.suppress(sqlite3.OperationalError):
             self._db.execute(FORGET, (ALERTS_MOST,))
@@ -87,11 +87,18 @@ class State:
             # Within: another process of the run may have made it meanwhile.
             (found,) = self._db.execute("PRAGMA user_version").fetchone()
             if not found:
+                self._refuse_others()
                 for statement in TABLES.split(";"):
                     self._db.execute(statement)
             if found < FORMAT:
                 self._db.execute(OUTBOX)
                 self._db.execute(f"PRAGMA user_version = {FORMAT}")
+
+    def _refuse_others(self) -> None:
+        if self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise StateError(
+                "it is another program's.", where=f"state {self.path}", fix="Name another file."
+            )
 
     def close(self) -> None:
         with self._guard:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -194,6 +196,17 @@ def test_a_file_of_a_later_version_is_left_alone(state: State) -> None:
     state._db.execute("PRAGMA user_version = 99")
     with pytest.raises(StateError, match=r"later version \(99\).*Update bindstream"):
         again(state)
+
+
+def test_a_file_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE page (url TEXT)")
+    before = path.read_bytes()
+    for _ in range(2):  # the lock was let go of
+        with pytest.raises(StateError, match=r"another program's\. Name another file"):
+            State(path, alone=True)
+    assert path.read_bytes() == before
 
 
 def test_a_place_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
