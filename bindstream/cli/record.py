@@ -113,14 +113,18 @@ def record_config(config: Config, to: Path | None, pictures: str | None = None) 
     from pydantic import ValidationError
 
     from bindstream.config import RecordConfig
+    from bindstream.config.places import unusable_folder
     from bindstream.errors import ConfigError
 
     section = config.record or RecordConfig()
     if to is None and config.record is None:
         raise ConfigError("it is not said where to record.", fix="Give --to DIR.")
-    said = {"path": to, "pictures": pictures}
+    if to is not None and (said := unusable_folder(to.absolute())):
+        fix = "Choose one that you may write to."
+        raise ConfigError(f"it cannot be recorded to: {said}.", where=str(to), fix=fix)
+    beside = {"path": to, "pictures": pictures}
     try:
-        given = {key: value for key, value in said.items() if value is not None}
+        given = {key: value for key, value in beside.items() if value is not None}
         return RecordConfig.model_validate({**section.model_dump(), **given})
     except ValidationError as error:
         what = error.errors()[0]["msg"]

@@ -168,7 +168,12 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def _names(said: str | None) -> list[str] | None:
-    return None if said is None else [name.strip() for name in said.split(",") if name.strip()]
+    if said is None:
+        return None
+    names = [name.strip() for name in said.split(",") if name.strip()]
+    if not names:
+        raise ConfigError(f"{said!r} names no stream.", where="--streams")
+    return names
 
 
 def _span(recording: Recording, since: str | None, until: str | None) -> tuple[Any, Any]:
@@ -196,8 +201,9 @@ def _show(said: Summary) -> None:
         for ns in (said.start_ns, said.end_ns)
     )
     lasts_s = (said.end_ns - said.start_ns) / 1e9
+    files = "1 file" if said.files == 1 else f"{said.files} files"
     lines = [
-        f"{said.path}: {said.disk_bytes / 1e6:,.1f} MB in {said.files} files",
+        f"{said.path}: {said.disk_bytes / 1e6:,.1f} MB in {files}",
         f"from {begun} to {ended}, {lasts_s:,.1f} s",
     ]
     if model := said.facts.get("model"):
@@ -205,7 +211,7 @@ def _show(said: Summary) -> None:
     for line in lines:
         out.print(line, markup=False, highlight=False)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    names = ("stream", "of", "seconds", "samples", "a second", "gaps", "lost", "size", "MB")
+    names = ("stream", "of", "seconds", "samples", "Hz", "gaps", "lost", "values", "MB")
     for name in (*names, "vectors"):
         table.add_column(name, no_wrap=name == "stream")
     for name, each in said.streams.items():
@@ -218,7 +224,7 @@ def _show(said: Summary) -> None:
             f"{each.rate_hz:.1f}",
             str(each.gaps),
             f"[red]{each.lost}[/]" if each.lost else "0",
-            "×".join(map(str, each.shape[1::-1])) if frames else f"{each.readings} values",
+            "×".join(map(str, each.shape[1::-1])) if frames else f"{each.readings:,}",
             f"{each.data_bytes / 1e6:.1f}",
             str(each.vectors),
         )

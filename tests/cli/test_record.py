@@ -102,9 +102,16 @@ def test_where_to_has_to_be_said(tmp_path: Path, bindstream: Command) -> None:
     assert (done.code, "'gif'" in done.err) == (2, True)
 
 
+def test_where_nothing_can_be_kept_nothing_is_begun(tmp_path: Path, bindstream: Command) -> None:
+    (tmp_path / "scene.yaml").write_text(SCENE)
+    (tmp_path / "file").write_text("")
+    done = bindstream("record", tmp_path / "scene.yaml", "--to", tmp_path / "file" / "x")
+    assert (done.code, "is a file" in done.err) == (2, True)
+
+
 def test_a_section_says_where_to(tmp_path: Path, bindstream: Command) -> None:
     (tmp_path / "home.yaml").write_text(SCENE + "record: {path: kept, pictures: lossless}\n")
-    assert bindstream("record", tmp_path / "home.yaml", "--seconds", 1).code == 0
+    assert bindstream("record", tmp_path / "home.yaml", "--seconds", 30).code == 0
     [folder] = (tmp_path / "kept").iterdir()
     with Recording(folder) as recording:
         assert b"jpeg" not in b"".join(path.read_bytes() for path in recording.files)
@@ -182,6 +189,7 @@ def test_a_span_that_is_none_is_an_error(
         (("--from", "2", "--to", "1"), "not after"),
         (("--from", "900"), "not within"),
         (("--streams", "attic"), "no stream 'attic'"),
+        (("--streams", ","), "names no stream"),
     ):
         done = bindstream("record", "cut", recorded, "--out", out, *args)
         assert done.code in (1, 2)
