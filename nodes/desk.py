@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -51,6 +52,8 @@ class QueryDesk:
         self._config, self._encoder, self._match = config, encoder, match
         self._lock, self._warn = lock, warn
         self._queries: dict[str, Query] = {}
+        self._begun: Any = None  # what the match actor is to answer
+        self._begun_s = 0.0
         self.rules = RuleDesk(config, match, lock, lambda: list(self._queries), notebook)
 
     def encode(self) -> None:
@@ -80,16 +83,34 @@ class QueryDesk:
             self._warn(*warnings)
         self._warn(*self.rules.begin(start.rules))
 
-    def begin_match(self) -> None:
-        """Tells the match actor, which just started, what to watch for. Blocks.
+    def begin_match(self, wait_s: float = BEGIN_S) -> None:
+        """Tells the match actor, which just started, what to watch for. Blocks up to `wait_s`; to
+        be called again as long as it says that it watches for nothing.
 
         Raises:
             BindstreamError: it died, failed, or took over `BEGIN_S`.
         """
+        if self._begun is None:
+            self._begun, self._begun_s = self._begin(), time.monotonic()
+        done, _ = ray.wait([self._begun], timeout=wait_s)
+        cannot = "alerts cannot be watched for"
+        if done:
+            self._begun = None
+            try:
+                ray.get(done[0])
+            except RayError as error:
+                raise BindstreamError(f"{cannot}: {reason(error)}", where="match") from None
+        elif time.monotonic() - self._begun_s < BEGIN_S:
+            self._match.excuse()  # it answers when it has read what was kept
+        else:
+            what = f"{cannot}: it did not begin within {BEGIN_S:.0f} s"
+            raise BindstreamError(what, where="match")
+
+    def _begin(self) -> Any:
         encoder = self._encoder
         queries = [q for name, q in self._queries.items() if name not in self._paused]
         history = self._config.history.path.absolute() if self._config.history else None
-        begun = self._match.handle.begin.remote(
+        return self._match.handle.begin.remote(
             encoder.background or {},
             encoder.phrases or {},
             queries,
@@ -98,11 +119,6 @@ class QueryDesk:
             self.rules.rules,
             {stream.name: stream.modality for stream in self._config.streams},
         )
-        try:
-            ray.get(begun, timeout=BEGIN_S)
-        except RayError as error:
-            what = f"alerts cannot be watched for: {reason(error)}"
-            raise BindstreamError(what, where="match") from None
 
     def listed(self) -> list[dict[str, Any]]:
         """What is watched for, as plain data."""

@@ -6,13 +6,14 @@ import dataclasses
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bindstream.accounts import hold
 from bindstream.bus import Publisher, Subscriber
 from bindstream.config import SinkConfig
 from bindstream.config.rule import AnyRule
+from bindstream.errors import BindstreamError
 from bindstream.explaining import Explainer, Explanation
 from bindstream.keys import client_keys
 from bindstream.latency import Latency
@@ -20,17 +21,18 @@ from bindstream.lineup import Mark
 from bindstream.matcher import Query, Vectors
 from bindstream.recalling import recall
 from bindstream.records import Alert, Embedding, ModalityName, Score, on_run_clock
-from bindstream.sinks import Delivery, Sink, open_sink
-from bindstream.state import open_memory
+from bindstream.sinks import open_sink
 from bindstream.watch import TOGETHER, Watch
+from nodes.announcing import Announcer
 from nodes.lining import Lining
 from nodes.match_health import SHOWN_MOST, MatchHealth, armed, armed_rules, highest
 from nodes.wiring import Wiring
 
-LINED_UP_S = 2.0
-"""How long what was recorded may still take to be judged at the end."""
-LAST_MOST = 200
-"""Alerts that are remembered to explain what streams did."""
+SETTLE_S = 2.0
+"""How long at the end what was recorded may still take to be judged, and a full disk to have room
+for what was announced."""
+TAKEOVER_S = 40.0
+"""How long a restarted match actor waits for the process that it replaces to be gone."""
 
 
 class MatchNode:
@@ -49,20 +51,22 @@ class MatchNode:
         state: Path | None = None,
     ) -> None:
         self._clock = wiring.clock.here()
+        # Before anything is read of what an earlier process wrote: it may still be writing.
+        self._held = hold(wiring.alerts_lock, TAKEOVER_S)
+        if self._held is None:
+            raise BindstreamError("an earlier match actor of this run still runs.")
         self._publisher = Publisher(wiring.inbound, wiring.keys)
-        self._sinks: list[Sink] = [open_sink(sink, self._publisher) for sink in sinks]
-        self._delivery = Delivery(self._sinks)
+        opened = [open_sink(sink, self._publisher) for sink in sinks]
+        self._announcer = Announcer(opened, state, self._clock)
         keys = client_keys(wiring.keys) if wiring.keys else None
         self._subscriber = Subscriber(wiring.address, ["emb."], keys, wiring.streams)
         self._watch: Watch | None = None
         lined_up = wiring.lined_up
         self._lining = Lining(wiring.streams, wiring.transcript) if lined_up else None
         self._model, self._foreign = "", 0
-        self._memory = open_memory(state)
         self._evidence = evidence
         self._explainer: Explainer | None = None
         self._newest: dict[str, Embedding] = {}
-        self._last: deque[Alert] = deque(maxlen=LAST_MOST)
         self._lock = threading.Lock()
         self._embeddings: dict[str, int] = {}
         self._alerts = 0
@@ -92,6 +96,8 @@ class MatchNode:
             streams: all of the configuration.
         """
         with self._lock:
+            if self._stopping.is_set() or self._watch is not None:
+                return  # it was drained meanwhile, or asked twice: its answer was late
             watch = Watch(background, streams)
             for rule in rules:
                 watch.rules.put(rule)
@@ -102,8 +108,7 @@ class MatchNode:
             # Not before it is whole: one that failed half-way is asked to begin again.
             self._watch, self._model = watch, model
             self._explainer = Explainer(watch, background, phrases, self._evidence)
-            self._deliver(self._memory.untold(self._clock.now_ns()))
-            self._announce(self._memory.begin(watch))
+            self._announce(self._announcer.take_over(watch))
             self._beat_s = time.monotonic()  # its loop had to wait for this
 
     def contrast_with(
@@ -122,7 +127,7 @@ class MatchNode:
         with self._lock:
             if self._watch is not None:
                 self._announce(self._watch.put(query))
-                self._memory.recall(self._watch, query.config.id)
+                self._announcer.memory.recall(self._watch, query.config.id)
 
     def remove(self, query_id: str) -> None:
         with self._lock:
@@ -135,7 +140,7 @@ class MatchNode:
         with self._lock:
             if self._watch is not None:
                 self._announce(self._watch.rules.put(rule))
-                self._memory.recall(self._watch, rule.id)
+                self._announcer.memory.recall(self._watch, rule.id)
 
     def remove_rule(self, rule_id: str) -> None:
         with self._lock:
@@ -148,13 +153,13 @@ class MatchNode:
             newest = self._newest.get(stream)
             if newest is None or self._explainer is None:
                 return None
-            return self._explainer.now(newest, self._scores.get(stream, ()), self._last)
+            return self._explainer.now(newest, self._scores.get(stream, ()), self._announcer.last)
 
     def judge(self, query_id: str) -> None:
         """Users said something of a query's alerts: it is in the state."""
         with self._lock:
             if self._watch is not None:
-                self._memory.judge(self._watch, query_id)
+                self._announcer.memory.judge(self._watch, query_id)
 
     def mark(self, mark: Mark) -> int:
         """How far a stream of recordings is, returns how far the slowest is; where there are live
@@ -193,28 +198,45 @@ class MatchNode:
 
     def _wrong(self) -> list[str]:
         lined_up = self._lining.trouble if self._lining is not None else ""
-        return [self._error, self._memory.trouble, self._delivery.trouble, lined_up]
+        return [self._error, *self._announcer.troubles, lined_up]
 
     def drain(self, timeout_s: float) -> MatchHealth:
-        """Wait until the bus is quiet, end every event, close the sinks, and report."""
+        """Wait until the bus is quiet, end every event, close the sinks, and report.
+
+        Takes up to `timeout_s` and `SETTLE_S`. One that was never begun ends what an earlier
+        process of the run had begun.
+        """
         until_s = time.monotonic() + timeout_s
         while time.monotonic() < until_s and time.monotonic() - self._heard_s < 0.3:
             time.sleep(0.05)
+        until_s += SETTLE_S
         if self._lining is not None:
             self._lining.end()
-            while time.monotonic() < until_s + LINED_UP_S and not self._lining.is_over:
+            while self._watch and time.monotonic() < until_s and not self._lining.is_over:
                 time.sleep(0.02)
         self._stopping.set()
         with self._lock:
-            if self._watch is not None:
-                self._announce(self._watch.flush())
-            for sink in self._sinks:
-                sink.close()
-            self._publisher.close()
-            self._memory.close()
-            if self._lining is not None:
-                self._lining.close()
+            if self._watch is None:
+                self._watch = Watch({})
+                self._announce(self._announcer.take_over(self._watch))
+            self._announce(self._watch.flush())
+            while self._owes(self._watch) and time.monotonic() < until_s:
+                time.sleep(0.05)
+            self._close()
         return self.health()
+
+    def _owes(self, watch: Watch) -> bool:
+        """Catch up with what had to wait; whether there is more."""
+        self._announce(self._announcer.catch_up(watch))
+        return self._announcer.is_behind
+
+    def _close(self) -> None:
+        self._announcer.close()
+        self._publisher.close()
+        if self._lining is not None:
+            self._lining.close()
+        if self._held is not None:
+            self._held.close()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -226,13 +248,8 @@ class MatchNode:
                         return  # the sinks are closed
                     self._take(came)
                     if self._watch is not None:
-                        now_ns = self._clock.now_ns()
-                        self._pass_on(self._watch, now_ns)
-                        self._memory.due(self._watch, now_ns)
-                        self._memory.told(self._delivery.due())
-                        again, ended = self._memory.owed(now_ns)
-                        self._deliver(again)
-                        self._announce(ended)
+                        self._pass_on(self._watch, self._clock.now_ns())
+                        self._owes(self._watch)
             except Exception as error:  # one bad record must not end the watch; health says it
                 self._error = f"{type(error).__name__}: {error}"
 
@@ -281,9 +298,10 @@ class MatchNode:
             self._announce(alerts)
 
     def _announce(self, alerts: Sequence[Alert]) -> None:
+        if self._watch is None or not alerts:
+            return
         alerts = [self._told(alert) for alert in alerts]
-        if self._watch is not None:
-            self._memory.keep(self._watch, alerts)
+        self._announcer.announce(self._watch, alerts)
         for alert in alerts:
             if self._lining is not None:
                 self._lining.told(alert)
@@ -292,12 +310,6 @@ class MatchNode:
                 self._alerts_of[alert.query] = self._alerts_of.get(alert.query, 0) + 1
                 shown = ("closed", "delivered", "alerted")
                 self._latency.push({s: t for s, t in alert.stages.items() if s in shown})
-        self._deliver(alerts)
-
-    def _deliver(self, alerts: Sequence[Alert]) -> None:
-        """To everyone who is to be told; they are written."""
-        self._last.extend(alerts)
-        self._memory.told(self._delivery.push(alerts))
 
     def _told(self, alert: Alert) -> Alert:
         """An alert as it is announced."""

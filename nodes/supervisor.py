@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import ray
 from ray.exceptions import RayError
 
 from bindstream.bus import Broker
-from bindstream.config import BusSinkConfig, Config, EvidenceConfig, SinkConfig
+from bindstream.config import Config, EvidenceConfig
 from bindstream.control import Answer, ControlServer, Request
 from bindstream.errors import BindstreamError
 from bindstream.metrics import MetricsServer
@@ -31,15 +32,15 @@ from nodes.embedders import start_embedders
 from nodes.encoding import QueryEncoder
 from nodes.history import HistoryHealth, HistoryNode
 from nodes.lining import say_failed
-from nodes.match import MatchNode
 from nodes.match_health import MatchHealth
+from nodes.matching import Matching
 from nodes.placement import actor, here, homeless, placed
 from nodes.recording import BusRecording
 from nodes.status import actor_status, stream_status, troubles
 from nodes.stream import StreamHealth, StreamNode
 from nodes.timekeeping import Timekeeper
 from nodes.watched import START_S, Watched, gather, reason
-from nodes.wiring import MATCH, Wiring
+from nodes.wiring import Wiring
 
 ASK_S = 0.2
 """How long one actor may take to say its health before the next one is asked."""
@@ -62,12 +63,14 @@ class Supervisor:
     def __init__(self, config: Config, transcript: TranscriptFile | None = None) -> None:
         self.config = config
         self._transcript = transcript
+        self._lined_up = all(is_recorded(s.source, s.modality) for s in config.streams)
         self.warnings: deque[str] = deque(maxlen=100)
         self._news: deque[str] = deque(maxlen=100)
         self.start_ns = 0  # the run's nominal beginning, UTC ns; a recording's time starts there
         self._streams: list[Watched[StreamHealth]] = []
         self._embedders: list[Watched[EmbedHealth]] = []
         self._match: Watched[MatchHealth] | None = None
+        self._matching: Matching | None = None
         self._desk: QueryDesk | None = None
         self._alerts: AlertDesk | None = None
         self._state: State | None = None
@@ -120,10 +123,9 @@ class Supervisor:
         inbound = reachable(self._broker.inbound)
         address = reachable(self._broker.address)
         names = frozenset(stream.name for stream in self.config.streams)
-        lined_up = all(is_recorded(s.source, s.modality) for s in self.config.streams)
         written = self._transcript
         wiring = Wiring(
-            clock, self._folder, inbound, address, bus.keys, names, lined_up, written, time_at
+            clock, self._folder, inbound, address, bus.keys, names, self._lined_up, written, time_at
         )
         self._books = Books(wiring)
         if self.config.history is not None:  # which is to listen before anything is published
@@ -135,12 +137,8 @@ class Supervisor:
             self._recording = BusRecording(
                 self.config, record, wiring, self._fingerprint(), self._books.of
             )
-        # The files of its sinks belong where the run was started.
-        kept = self._evidence.path if self._evidence is not None else None
-        match = actor(MatchNode, {"name": MATCH, **here()}).remote(
-            wiring, self._sinks(), kept, self._state.path if self._state else self._own_state
-        )
-        self._match = self._watched("match", match)
+        self._matching = Matching(self.config, wiring, self._state)
+        self._match = self._watched("match", self._matching.start())
         try:
             self._match.await_start()
         except RayError as error:
@@ -166,25 +164,10 @@ class Supervisor:
         self._begun_s = time.monotonic()
 
     @property
-    def _own_state(self) -> Path:
-        """Where a run that keeps no state has its alerts: a match actor that dies loses none."""
-        assert self._folder is not None
-        return self._folder / "alerts.db"
-
-    @property
     def _evidence(self) -> EvidenceConfig | None:
         """How evidence is kept; a relative folder starts from where the run was started."""
         kept = self.config.evidence
         return kept and kept.model_copy(update={"path": kept.path.absolute()})
-
-    def _sinks(self) -> tuple[SinkConfig, ...]:
-        """Those of the configuration; the bus among them where alerts are kept evidence of, or
-        recorded."""
-        sinks = self.config.sinks
-        heard = self.config.evidence or self.config.record
-        if heard is None or any(sink.kind == "bus" for sink in sinks):
-            return sinks
-        return (*sinks, BusSinkConfig(kind="bus"))
 
     def _watched(self, name: str, handle: Any, start_s: float = START_S) -> Watched[Any]:
         return Watched(name, handle, local=self.config.ray.address is None, start_s=start_s)
@@ -206,7 +189,7 @@ class Supervisor:
             others |= self._time.troubles() if self._time is not None else {}
             if self._desk is not None and health is not None and health.queries is None:
                 try:
-                    self._desk.begin_match()
+                    self._desk.begin_match(ASK_S)
                 except BindstreamError as error:  # asked again in the next round
                     others["match"] = error.what
             if self._recording is not None:
@@ -240,9 +223,12 @@ class Supervisor:
 
     @property
     def ended(self) -> bool:
-        """True once every stream was a recording and is over, or cannot be started."""
-        match = self._match.health if self._match is not None else None
-        if match is not None and match.is_behind:
+        """True once every stream was a recording and is over, or cannot be started; of recordings
+        alone also when there is nobody any more who could judge them."""
+        match = self._match
+        if match is not None and match.failed and self._lined_up:
+            return True
+        if match is not None and match.health is not None and match.health.is_behind:
             return False
         return bool(self._streams) and all(
             s.failed or (s.health and s.health.ended) for s in self._streams
@@ -286,7 +272,7 @@ class Supervisor:
 
     def drain(self) -> None:
         """Stop the sensors, let what is in flight arrive, end every event. Takes under 5 s, with
-        evidence to save 3 s more at most."""
+        evidence to save 3 s more at most, and 4 s more where the match actor does not answer."""
         with self._lock:
             refs = {s.handle.drain.remote(DRAIN_S): s for s in self._streams}
             drained = gather(refs, DRAIN_S + 1)
@@ -294,12 +280,25 @@ class Supervisor:
                 self._warn(*self._books.close(self._streams, self._embedders, drained))
             others: list[Watched[Any]] = [e for e in (self._match, self._history) if e is not None]
             ended = gather({e.handle.drain.remote(1.0): e for e in others}, 2 * DRAIN_S)
-            self._warn(*(f"{e.name} did not end in time" for e in others if e not in ended))
+            if self._history is not None and self._history not in ended:
+                self._warn("history did not end in time")
+            self._end_alerts(ended)
             if self._evidence is not None:
                 refs = {s.handle.settle_evidence.remote(DRAIN_S): s for s in self._streams}
                 gather(refs, DRAIN_S + 1)
             if self._recording is not None:
                 self._recording.close()
+
+    def _end_alerts(self, drained: Sequence[Watched[Any]]) -> None:
+        """Every event has ended and everybody was told, or it is said what is left."""
+        if self._match is None or self._matching is None:
+            return
+        if self._match not in drained:
+            self._warn(self._matching.end_instead(self._match))
+        trouble = self._match.health.error if self._match.health is not None else ""
+        if trouble and trouble != self._troubles.get(self._match.name):
+            self._troubles[self._match.name] = trouble
+            self._warn(f"{self._match.name}: {trouble}")
 
     def stop(self) -> None:
         """End every process of the run; safe to call twice."""

@@ -35,3 +35,8 @@ class Wiring:
 
     def ledger(self, stream: str) -> Path:
         return self.folder / f"{stream}.ledger"
+
+    @property
+    def alerts_lock(self) -> Path:
+        """Held by the process that announces alerts."""
+        return self.folder / "alerts.lock"

@@ -178,7 +178,7 @@ def replay_on_ray(planned: Plan, lines: Lines, made_by: str) -> Replayed:
     match, actors = said["match"], {**said["streams"], **said["embedders"], "match": said["match"]}
     replayed.windows = sum(match.get("embeddings", {}).values())
     replayed.alerts = match.get("alerts", 0)
-    replayed.troubles += [match["error"]] if match.get("error") else []
+    replayed.troubles += [match[key] for key in ("error", "failed") if match.get(key)]
     begun_anew = [name for name, actor in actors.items() if actor.get("restarts")]
     replayed.troubles += [f"{name} died: what it had in hand is not judged" for name in begun_anew]
     replayed.failed = tuple(name for name, one in said["streams"].items() if _failed(one))
@@ -200,6 +200,7 @@ def _follow(
 ) -> None:
     """Look after a run, and show its alerts, until it is over and drained."""
     from bindstream.bus import Subscriber
+    from bindstream.cli.run import say_news
     from bindstream.keys import client_keys
 
     keys = supervisor.config.bus.keys
@@ -213,13 +214,13 @@ def _follow(
                 replayed.troubles.append("ended before the recording did")
                 break
             supervisor.poll()
-            for warning in supervisor.news():
-                errors.print(f"! {warning}", style="yellow", markup=False, highlight=False)
+            say_news(supervisor)
             position.tell(supervisor.status()["match"].get("passed_ns", -1))
             _show(heard, lines, LOOK_S)
         position.end(replayed)
         supervisor.drain()
         supervisor.poll()
+        say_news(supervisor)
         _show(heard, lines, LAST_WORDS_S)
 
 

@@ -275,13 +275,19 @@ def _watch(
     with Subscriber(supervisor.address, ["alert."], own) as subscriber:
         while not stop.is_set() and not supervisor.ended and time.monotonic() < until_s:
             supervisor.poll()
-            for warning in supervisor.news():
-                errors.print(f"! {warning}", style="yellow", markup=False, highlight=False)
+            say_news(supervisor)
             alerts += _hear(subscriber, min(1.0, until_s - time.monotonic()), shown, stop)
         supervisor.drain()
         supervisor.poll()
+        say_news(supervisor)
         alerts += _hear(subscriber, _LAST_WORDS_S, shown)
     return alerts
+
+
+def say_news(supervisor: Supervisor) -> None:
+    """Print what users should know since the last time."""
+    for warning in supervisor.news():
+        errors.print(f"! {warning}", style="yellow", markup=False, highlight=False)
 
 
 def _hear(

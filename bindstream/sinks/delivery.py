@@ -76,6 +76,11 @@ class Delivery:
         return taken
 
     @property
+    def is_behind(self) -> bool:
+        """Whether a sink has not got all."""
+        return any(line for _, line in self._lines)
+
+    @property
     def trouble(self) -> str:
         said = [f"{type(self._lines[at][0]).__name__}: {why}" for at, why in self._wrong.items()]
         if self._lost:

@@ -1,4 +1,4 @@
-"""Alerts as JSON lines in a file, each on disk before the next is taken, and none twice."""
+"""Alerts as JSON lines in a file, each written at once, and none twice."""
 
 from __future__ import annotations
 

@@ -58,11 +58,15 @@ class Memory:
         if self._state is None:
             return []
         try:
-            ended = [a for event in self._state.open() for a in watch.carry_on(event)]
+            events = self._state.open()
             judged = self._state.judged()
         except StateError as error:
             self.trouble, self._owes_ends = str(error), True
             return []
+        ended = [alert for event in events for alert in watch.carry_on(event)]
+        # Of two of one query, where the end of the first could not be written, one goes on.
+        known = {event.alert.id for event in watch.open()} | {alert.id for alert in ended}
+        ended += [_ended(event.alert) for event in events if event.alert.id not in known]
         for name in sorted(judged):
             self.judge(watch, name)
         self._rest(watch)
@@ -111,7 +115,7 @@ class Memory:
             else:
                 self._owes_ends = False
                 own = {name for name, _ in self._own}
-                ended = [dataclasses.replace(a, state="ended") for a in events if a.id not in own]
+                ended = [_ended(alert) for alert in events if alert.id not in own]
         if not (self._owes_told or self._owes_ends):
             self._own.clear()
         return again, ended
@@ -213,9 +217,18 @@ class Memory:
         except StateError as error:
             self.trouble = f"{error} Alerts are announced all the same; {len(self._waiting)} wait."
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether something could not be read or written yet."""
+        return bool(self._waiting or self._told or self._owes_told or self._owes_ends)
+
     def close(self) -> None:
         if self._state is not None:
             self._state.close()
+
+
+def _ended(alert: Alert) -> Alert:
+    return dataclasses.replace(alert, state="ended")
 
 
 def _said(kept: Sequence[KeptAlert], verdict: Verdict) -> tuple[tuple[int, int], ...]:

@@ -87,18 +87,14 @@ class State:
             # Within: another process of the run may have made it meanwhile.
             (found,) = self._db.execute("PRAGMA user_version").fetchone()
             if not found:
-                self._refuse_others()
+                if self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                    whose, fix = "it is another program's.", "Name another file."
+                    raise StateError(whose, where=f"state {self.path}", fix=fix)
                 for statement in TABLES.split(";"):
                     self._db.execute(statement)
             if found < FORMAT:
                 self._db.execute(OUTBOX)
                 self._db.execute(f"PRAGMA user_version = {FORMAT}")
-
-    def _refuse_others(self) -> None:
-        if self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise StateError(
-                "it is another program's.", where=f"state {self.path}", fix="Name another file."
-            )
 
     def close(self) -> None:
         with self._guard:

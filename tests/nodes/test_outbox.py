@@ -95,3 +95,23 @@ def test_an_alert_that_was_written_and_not_told_is_told_by_the_next_process(
     assert len(announced) == len(set(announced))
     # What had begun has ended, there or in the next process, under the same id.
     assert {i for i, state in announced if state == "ended"} == {i for i, _ in announced}
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_every_event_is_ended_though_the_match_actor_cannot(
+    config: Config, tmp_path: Path, how: signal.Signals
+) -> None:
+    changed = config.model_copy(update={"state": None})
+    path = tmp_path / "alerts.jsonl"
+    with Supervisor(changed) as run:
+        wait_for(run, lambda _: bool(path.read_bytes()), 60)
+        os.kill(run.status()["match"]["pid"], how)
+        run.drain()
+        assert outbox(run) == []
+        run.poll()
+    said = [json.loads(line) for line in path.read_text().splitlines()]
+    announced = sorted((alert["id"], alert["state"]) for alert in said)
+    begun = {name for name, state in announced if state == "started"}
+    assert announced == sorted((i, s) for i in begun for s in ("ended", "started"))
+    stands_in = any("did not end in time" in warning for warning in run.warnings)
+    assert stands_in or how == signal.SIGKILL  # after which another may be there in time

@@ -110,3 +110,27 @@ def test_a_run_remembers(config: Config, tmp_path: Path, tiny_model: Path) -> No
     state = State(tmp_path / "state.db", alone=True)
     assert {k.alert.id for k in state.alerts()} == set(begun)
     assert state.open() == []
+
+
+def test_others_are_watched_while_the_match_actor_begins(config: Config) -> None:
+    with Supervisor(config) as run:
+        desk, match, first = run._desk, run._match, run.status()["match"]["pid"]
+        assert desk is not None
+        assert match is not None
+        begin, stopped = desk.begin_match, []
+
+        def begin_stopped(wait_s: float) -> None:
+            assert match.health is not None
+            if not stopped and match.health.pid != first:
+                stopped.append(match.health.pid)
+                os.kill(stopped[0], signal.SIGSTOP)
+            begin(wait_s)
+
+        desk.begin_match = begin_stopped  # type: ignore[method-assign]
+        os.kill(first, signal.SIGKILL)
+        wait_for(run, lambda _: bool(stopped), 60)
+        os.kill(run.status()["embedders"]["embed-0"]["pid"], signal.SIGKILL)
+        wait_for(run, lambda s: s["embedders"]["embed-0"]["restarts"] > 0, 50)
+        os.kill(stopped[0], signal.SIGCONT)
+        wait_for(run, lambda s: bool(s["match"]["queries"]), 30)
+        assert run.status()["match"]["pid"] == stopped[0]

@@ -60,6 +60,16 @@ def test_an_open_event_goes_on_in_the_next_watch_as_far_as_it_had_come(tmp_path:
     assert (closed.id, closed.state, closed.end_ns) == (begun.id, "ended", 44 * S)
 
 
+def test_of_two_open_events_of_a_query_the_earlier_one_is_ended(tmp_path: Path) -> None:
+    state = State(tmp_path / "state.db")
+    of_dog = [alert(at_s) for at_s in (0, 9)]
+    Memory(state).keep(Watch({}), of_dog)
+    after = watching()
+    ended = Memory(state).begin(after)
+    assert [(a.id, a.state) for a in ended] == [(of_dog[0].id, "ended")]
+    assert [(a.id, a.state) for a in after.flush()] == [(of_dog[1].id, "ended")]
+
+
 def test_verdicts_count_in_the_next_watch_for_the_same_words_and_model(tmp_path: Path) -> None:
     state = State(tmp_path / "state.db")
     before = watching()
