@@ -12,11 +12,11 @@ from collections import Counter, deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from bindstream.accounts import Accounts
 from bindstream.config.record import RecordConfig
 from bindstream.recording.channels import Key, result_channels, sensor_channels
+from bindstream.recording.items import Item, Readings, Said, size_bytes
 from bindstream.recording.results import (
     encode_accounts,
     encode_alert,
@@ -40,8 +40,6 @@ SAID_S = 10.0
 """So long a loss is spoken of after the last one."""
 PATIENCE_S = 30.0
 """Who plays a file waits so long for room."""
-ITEM_BYTES = 500
-"""What anything takes in the queue beside its data, about."""
 
 
 @dataclass(frozen=True)
@@ -66,24 +64,6 @@ class RecorderHealth:
     gone: int
     waiting: int
     trouble: str
-
-
-class _Readings(NamedTuple):
-    """A Sample that waits, and how many of its stream were let go of right before it."""
-
-    sample: Sample
-    lost: int
-
-
-class _Said(NamedTuple):
-    """The accounts of a stream at a time, UTC ns."""
-
-    stream: str
-    accounts: Accounts
-    at_ns: int
-
-
-_Item = _Readings | _Said | Embedding | Alert
 
 
 class Recorder:
@@ -115,7 +95,7 @@ class Recorder:
         channels += result_channels(results) if results is not None else []
         self._config, self._played = config, frozenset(played)
         self._series = Series(folder, name, config, channels, facts)
-        self._queue: deque[_Item] = deque()
+        self._queue: deque[Item] = deque()
         self._queued_bytes = 0
         self._lock = threading.Condition()
         self._closing = False
@@ -124,11 +104,10 @@ class Recorder:
         self._samples, self._lost = Counter[str](), Counter[str]()
         self._written_bytes, self._cpu_ns = Counter[str](), Counter[str]()
         self._results = self._lost_results = 0
-        self._lost_s = float("-inf")
+        self._lost_s, self._why = float("-inf"), ""
         self._chunk, self._chunk_lost = Counter[str](), Counter[str]()
         self._chunk_bytes = Counter[str]()
         self._chunk_results, self._chunk_s = 0, 0.0
-        self._why = ""
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
@@ -141,7 +120,7 @@ class Recorder:
                 self._skipped[sample.stream] += 1
                 self._lose(sample.stream, "readings came faster than they could be recorded")
                 return
-            self._put(_Readings(sample, self._skipped.pop(sample.stream, 0)), sample.data.nbytes)
+            self._put(Readings(sample, self._skipped.pop(sample.stream, 0)))
 
     def take(self, record: Embedding | Alert) -> None:
         """A vector or an alert, as it was published."""
@@ -151,14 +130,13 @@ class Recorder:
                 self._lost_s = time.monotonic()
                 self._why = "vectors came faster than they could be recorded"
                 return
-            size = record.vector.nbytes if isinstance(record, Embedding) else 0
-            self._put(record, size)
+            self._put(record)
 
     def accounts(self, stream: str, accounts: Accounts, now_ns: int) -> None:
         """A stream's accounts as they stand at a time, UTC ns."""
         with self._lock:
             if not self._full():
-                self._put(_Said(stream, accounts, now_ns), 0)
+                self._put(Said(stream, accounts, now_ns))
 
     def close(self, timeout_s: float = 30.0) -> None:
         """Write what waits, close the file. Blocks, for `timeout_s` at most; safe to call twice."""
@@ -195,9 +173,9 @@ class Recorder:
     def _full(self) -> bool:
         return self._closing or self._queued_bytes >= QUEUE_BYTES or len(self._queue) >= QUEUE_MOST
 
-    def _put(self, item: _Item, size: int) -> None:
+    def _put(self, item: Item) -> None:
         self._queue.append(item)
-        self._queued_bytes += size + ITEM_BYTES
+        self._queued_bytes += size_bytes(item)
         self._lock.notify_all()
 
     def _lose(self, stream: str, why: str, many: int = 1) -> None:
@@ -221,7 +199,7 @@ class Recorder:
         self._flush()
         self._series.close()
 
-    def _next(self) -> _Item | None:
+    def _next(self) -> Item | None:
         """What came next; None when the chunk is due or nothing will come any more."""
         due_s = self._chunk_s + CHUNK_S - time.monotonic() if self._chunk_s else 1.0
         with self._lock:
@@ -230,17 +208,15 @@ class Recorder:
             if not self._queue:
                 return None
             item = self._queue.popleft()
-            sample = item.sample.data.nbytes if isinstance(item, _Readings) else 0
-            vector = item.vector.nbytes if isinstance(item, Embedding) else 0
-            self._queued_bytes -= sample + vector + ITEM_BYTES
+            self._queued_bytes -= size_bytes(item)
             self._lock.notify_all()
         return item
 
-    def _write(self, item: _Item) -> None:
+    def _write(self, item: Item) -> None:
         """Into the open chunk; whatever goes wrong with it is counted."""
         began_ns = time.thread_time_ns()
-        stream = item.sample.stream if isinstance(item, _Readings) else ""
-        if isinstance(item, _Readings):
+        stream = item.sample.stream if isinstance(item, Readings) else ""
+        if isinstance(item, Readings):
             self._unsaid[stream] += item.lost
         if not self._series.open():
             self._failed(stream, "")
@@ -263,19 +239,16 @@ class Recorder:
                 self._lost_results += 1
                 self._lost_s, self._why = time.monotonic(), why
 
-    def _add(self, item: _Item, stream: str) -> None:
-        if isinstance(item, _Readings):
-            sample, lossless = item.sample, self._config.pictures == "lossless"
+    def _add(self, item: Item, stream: str) -> None:
+        if isinstance(item, Readings):
+            sample, config, lost = item.sample, self._config, self._unsaid[stream]
+            lossless = config.pictures == "lossless"
             if sample.data.nbytes > SAMPLE_BYTES_MOST:
                 raise ValueError(f"a sample of {sample.data.nbytes:,} bytes is too large")
-            lost = self._unsaid[stream]
-            encoded = encode_sample(
-                sample, lossless=lossless, quality=self._config.quality, lost=lost
-            )
+            encoded = encode_sample(sample, lossless=lossless, quality=config.quality, lost=lost)
             received_ns = max(sample.receive_ns + sample.offset_ns, 0)
-            messages: list[tuple[Key, int, bytes]] = [
-                (("data", stream), log_ns, data) for log_ns, data in encoded.data
-            ]
+            of: Key = ("data", stream)
+            messages = [(of, log_ns, data) for log_ns, data in encoded.data]
             messages.append((("sample", stream), encoded.log_ns, encoded.about))
             size = self._series.add(messages, received_ns)
             self._unsaid.pop(stream, None)
@@ -284,9 +257,9 @@ class Recorder:
             self._chunk_bytes[stream] += size
             self._series.count(sample, lost)
             return
-        if isinstance(item, _Said):
+        if isinstance(item, Said):
             at_ns = max(item.at_ns, 0)
-            of: Key = ("accounts", item.stream)
+            of = ("accounts", item.stream)
             self._series.add([(of, at_ns, encode_accounts(item.accounts))], at_ns)
             return
         if isinstance(item, Embedding):
@@ -295,11 +268,10 @@ class Recorder:
             self._series.add([(of, log_ns, encode_embedding(item))], log_ns)
         else:
             log_ns = happened_ns(item)
-            both: list[tuple[Key, int, bytes]] = [
-                (("alert", ""), log_ns, encode_alert(item)),
-                (("log", ""), log_ns, log_of(item, log_ns)),
-            ]
-            self._series.add(both, log_ns)
+            of = ("alert", "")
+            self._series.add([(of, log_ns, encode_alert(item))], log_ns)
+            of = ("log", "")
+            self._series.add([(of, log_ns, log_of(item, log_ns))], log_ns)
         self._chunk_results += 1
 
     def _flush(self) -> None:
