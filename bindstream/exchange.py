@@ -25,6 +25,7 @@ import zmq
 
 from bindstream.bus import connect, make_client
 from bindstream.clock import Clock
+from bindstream.errors import BusError
 from bindstream.host_offset import Exchange, HostOffset, Offset
 from bindstream.keys import client_keys
 from bindstream.records import Sample
@@ -180,7 +181,8 @@ class RunTime:
             if best is None:
                 # ZeroMQ does not come back to a peer that once sent what it may not.
                 self._socket.close(linger=0)
-                self._socket = self._connected()
+                with contextlib.suppress(BusError, zmq.ZMQError):  # no socket now: the next time
+                    self._socket = self._connected()
             else:
                 bursts += 1
                 self._heard_s = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import threading
@@ -238,6 +239,31 @@ def test_a_run_that_does_not_answer_is_said_and_nothing_waits_for_it(
     until(lambda: "has not answered since it began" in run.trouble)
     assert "bus.time" in run.trouble
     run.close()
+
+
+def test_a_host_that_has_no_socket_left_for_a_while_asks_on(
+    server: TimeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected, tries = RunTime._connected, [0]
+
+    def refuse(run: RunTime) -> zmq.Socket[bytes]:
+        tries[0] += 1
+        if tries[0] in (2, 3):  # the first is the constructor's
+            raise zmq.ZMQError(errno.EMFILE)
+        return connected(run)
+
+    monkeypatch.setattr(RunTime, "_connected", refuse)
+    monkeypatch.setattr(exchange, "HASTE_S", 0.01)
+    probe, lost = RunTime._probe, [exchange.PROBES]
+
+    def deaf(run: RunTime) -> exchange.Exchange | None:
+        lost[0] -= 1
+        return None if lost[0] >= 0 else probe(run)
+
+    monkeypatch.setattr(RunTime, "_probe", deaf)
+    with met(server.address) as run:
+        assert run.await_first(LONG_S)
+    assert tries[0] == 4
 
 
 def test_an_answer_is_quick_while_the_process_is_busy(server: TimeServer) -> None:
