@@ -28,8 +28,8 @@ from nodes.supervisor import Supervisor
 
 ANY = "tcp://127.0.0.1:0"
 STREAMS = ("wrist", "ankle", "hip")
-TOWER_S = 0.05  # what a window costs on one thread of this machine, left alone
-HOP_S = 0.05  # three streams: three times of what can be computed
+TOWER_S = 0.08  # what a window costs on one thread of this machine, left alone
+HOP_S = 0.05  # three streams: three times of what can be computed, and more
 QUIET_S = 12.0  # for everybody to come back before the run ends, and to start
 
 

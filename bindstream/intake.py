@@ -304,8 +304,12 @@ class Intake:
     def health(self) -> IntakeHealth:
         notes = getattr(self._source, "notes", None)
         refused: Counter[str] = self._windower.counts
+        reader = self._reader.health()
+        if reader.state == "ended" and not self.ended:
+            detail = "the recording was read; its last windows are not done yet"
+            reader = dataclasses.replace(reader, state="live", detail=detail)
         return IntakeHealth(
-            reader=self._reader.health(),
+            reader=reader,
             accounts=self.ledger.read(),
             refused=dict(refused),
             void=self._void,

@@ -39,6 +39,8 @@ Examples:
 
   bindstream record configs/laptop.yaml --to recordings --seconds 60
 
+  bindstream record sensors --help          (the options of that)
+
   bindstream record info recordings/20261122T054300Z
 
   bindstream record cut recordings/20261122T054300Z --from 02:55 --to 03:10 --out night.mcap
@@ -63,7 +65,7 @@ Examples:
 """
 
 
-@record_app.command(_SENSORS, help=_SENSORS_HELP, hidden=True)
+@record_app.command(_SENSORS, help=_SENSORS_HELP)
 def sensors(
     config: Annotated[Path, typer.Argument(help="A YAML file; see configs/ for examples.")],
     to: Annotated[

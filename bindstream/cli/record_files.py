@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,7 +63,8 @@ def info(
 _CUT_HELP = """Write a part of a recording to one file, with the very same readings and times.
 
 Without --from and --to all of it: that joins the files of a run, and of a damaged recording keeps
-what can be read. A reading belongs to the part in which it begins.
+what can be read. A reading belongs to the part in which it begins. Exit code 3 if something could
+not be read.
 
 Examples:
 
@@ -101,8 +102,7 @@ def cut(
 
             totals = write_cut(recording, to, from_ns, until_ns, _names(streams), at)
         damage = recording.damage
-    for what in damage:
-        errors.print(f"! left out: {what}", style="yellow", markup=False, highlight=False)
+    say_damage(damage)
     many = sum(total.samples for total in totals.values())
     size = to.stat().st_size / 1e6
     out.print(
@@ -110,6 +110,8 @@ def cut(
         markup=False,
         highlight=False,
     )
+    if damage:
+        raise typer.Exit(PARTIAL)
 
 
 _EXPORT_HELP = """Write a recording as files for other programs.
@@ -117,7 +119,8 @@ _EXPORT_HELP = """Write a recording as files for other programs.
 Sound becomes WAV with silence where nothing was recorded; pictures a film (MP4, H.264) that is
 shown as fast as it was taken, or with --pictures files as they are stored; motion, heat and depth
 CSV (readings; lowest, mean and highest value of each frame); alerts and vectors CSV (which, when).
-Beside each film and sound lies a CSV of the exact time of every sample, and of its gaps.
+Beside each film and sound lies a CSV of the exact time of every sample, and of its gaps. Exit code
+3 if something could not be read.
 
 Examples:
 
@@ -150,10 +153,17 @@ def export(
                 recording, to, _names(streams), as_films=pictures == "film", told=told
             )
         damage = recording.damage
-    for what in damage:
-        errors.print(f"! left out: {what}", style="yellow", markup=False, highlight=False)
+    say_damage(damage)
     for file, what in written.items():
         out.print(f"{file}: {what}", markup=False, highlight=False)
+    if damage:
+        raise typer.Exit(PARTIAL)
+
+
+def say_damage(damage: Sequence[str]) -> None:
+    """What of a recording cannot be read; the rest can."""
+    for what in damage:
+        errors.print(f"! damaged: {what}", style="yellow", markup=False, highlight=False)
 
 
 @contextlib.contextmanager
@@ -239,5 +249,4 @@ def _show(said: Summary) -> None:
             markup=False,
             highlight=False,
         )
-    for what in said.damage:
-        errors.print(f"! {what}", style="yellow", markup=False, highlight=False)
+    say_damage(said.damage)

@@ -99,13 +99,18 @@ class Replayed:
     troubles: list[str] = field(default_factory=list)
 
     def count_lost(self) -> None:
-        """Windows that were cut and could not be judged, which a recording has no reason for."""
+        """Windows that were cut and could not be judged, which a recording has no reason for, and
+        what of it could not be read."""
         for name, stream in self.status["streams"].items():
             dropped = stream.get("intake", {}).get("accounts", {}).get("dropped", {})
             lost = {why: n for why, n in dropped.items() if n and why != "void"}
             if lost:
                 counts = ", ".join(f"{n} {why}" for why, n in lost.items())
                 self.troubles.append(f"{name}: windows were lost: {counts}")
+        notes = (one.get("intake", {}).get("notes", {}) for one in self.status["streams"].values())
+        if damaged := max((each.get("damaged", 0) for each in notes), default=0):
+            places = "one place" if damaged == 1 else f"{damaged} places"
+            self.troubles.append(f"the recording is damaged in {places}: `bindstream record info`")
 
     def report(self, console: Console) -> None:
         """Print it."""
@@ -133,6 +138,8 @@ def replay_here(planned: Plan, lines: Lines, made_by: str) -> Replayed:
         with errors.status("Reading the model …"):
             pipeline = Pipeline(planned.config, transcript)
         _compare(made_by, pipeline.model.fingerprint)
+        for warning in pipeline.warnings:
+            errors.print(f"! {warning}", style="yellow", markup=False, highlight=False)
         with stopping() as stop, _Position(planned, lines) as position:
             records = iter(pipeline)
             for record in records:

@@ -57,7 +57,7 @@ class Chunks:
             self.damage[path.name, 0] = f"{path.name}: {error.strerror or error}"
             return
         self.files.append(file)
-        if file.totals is None:
+        if file.totals is None and file.begins_well:
             now = is_being_written(path)
             why = "is still being written" if now else "was never closed: its end may be missing"
             self.damage[path.name, -1] = f"{path.name} {why}"

@@ -83,6 +83,7 @@ class McapFile:
         self.totals: dict[str, str] | None = None
         self.chunks: list[Place] = []
         self.damage: list[str] = []
+        self.begins_well = True
         with path.open("rb", buffering=0) as file:
             self._number: int | None = file.fileno()
             self.size_bytes = os.fstat(self._number).st_size
@@ -180,6 +181,7 @@ class McapFile:
         """Go through the records of a file without a good end."""
         at = len(MAGIC)
         if self._at(0, at) != MAGIC:
+            self.begins_well = False
             self.damage.append("its first bytes are not those of an MCAP file")
         while at < self.size_bytes:
             step = self._step(at)

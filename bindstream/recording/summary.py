@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,8 @@ class StreamSummary:
     """One stream; times are of capture on the run's clock, UTC ns.
 
     `rate_hz` is of Samples: pictures, or pieces of sound and motion; `readings` counts single
-    values of sound and rows of motion. `data_bytes` are its messages before compression; `shape` is
+    values of sound and rows of motion. `lost` are those that were not recorded or cannot be read.
+    `data_bytes` are its messages before compression; `shape` is
     its first Sample's.
     """
 
@@ -77,7 +79,7 @@ def summarise(recording: Recording, told: Callable[[int], None] | None = None) -
         )
         for name, each in recording.streams.items()
     }
-    alerts = 0
+    read, alerts = Counter[str](), 0
     for tag, message in recording.messages(told):
         stream = streams.get(tag.stream)
         alerts += tag.role == "alert"
@@ -87,7 +89,11 @@ def summarise(recording: Recording, told: Callable[[int], None] | None = None) -
         if tag.role in ("data", "sample"):
             stream.data_bytes += len(message.data)
         if tag.role == "sample":
+            read[tag.stream] += 1
             _see(stream, message.data)
+    for name, stream in streams.items():
+        stream.lost += max(stream.samples - read[name], 0)  # in chunks that are damaged
+        stream.samples = read[name]
     return Summary(
         path=str(recording.path),
         files=len(recording.files),

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 
 from bindstream.errors import ConfigError
 
+OUTSIDE_S = 60.0
+"""So far outside of a recording a time may lie: what is meant is its beginning or its end."""
 _TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?")
 
 
@@ -24,6 +26,7 @@ def seconds_into(said: str, start_ns: int, end_ns: int, option: str) -> float:
     """
     begun = datetime.fromtimestamp(start_ns / 1e9).astimezone()
     said = said.strip()
+    outside_s = 1.0  # a number may have been rounded
     try:
         seconds = float(said)
     except ValueError:
@@ -34,10 +37,10 @@ def seconds_into(said: str, start_ns: int, end_ns: int, option: str) -> float:
                 where=option,
                 fix="Give seconds from the beginning, 18:30:05, or 2026-11-22T18:30:05Z.",
             ) from None
-        seconds = moment.timestamp() - start_ns / 1e9
+        seconds, outside_s = moment.timestamp() - start_ns / 1e9, OUTSIDE_S
     lasts_s = (end_ns - start_ns) / 1e9
-    # A time that was read off an alert is of a whole second, which may lie just outside.
-    if not (math.isfinite(seconds) and -1 < seconds <= lasts_s + 1):
+    # Times are read off alerts and clocks, of whole seconds or minutes: they may lie just outside.
+    if not (math.isfinite(seconds) and -outside_s <= seconds <= lasts_s + outside_s):
         ended = datetime.fromtimestamp(end_ns / 1e9).astimezone()
         raise ConfigError(
             f"{said} is not within the recording.",
@@ -49,7 +52,7 @@ def seconds_into(said: str, start_ns: int, end_ns: int, option: str) -> float:
 
 
 def _of_day(said: str, begun: datetime) -> datetime | None:
-    """The first moment of that time since a second before the beginning."""
+    """The first moment of that time since a little before the beginning."""
     found = _TIME.fullmatch(said)
     if found is None:
         return None
@@ -58,7 +61,7 @@ def _of_day(said: str, begun: datetime) -> datetime | None:
         return None
     midnight = begun.replace(hour=0, minute=0, second=0, microsecond=0)
     moment = midnight + timedelta(hours=hour, minutes=minute, seconds=seconds)
-    return moment if moment > begun - timedelta(seconds=1) else moment + timedelta(days=1)
+    return moment if moment > begun - timedelta(seconds=OUTSIDE_S) else moment + timedelta(days=1)
 
 
 def _date(said: str) -> datetime | None:

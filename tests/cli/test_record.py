@@ -171,8 +171,8 @@ def test_cut_joins_files_and_repairs_a_damaged_one(
     file.write_bytes(file.read_bytes()[:-3000])
     out = tmp_path / "whole.mcap"
     done = bindstream("record", "cut", recorded, "--out", out)
-    assert done.code == 0
-    assert "left out" in done.err
+    assert done.code == 3  # something of it was damaged
+    assert "damaged" in done.err
     with Recording(out) as whole, Recording(recorded) as before:
         assert whole.damage == ()
         for stream in whole.streams:
@@ -238,3 +238,34 @@ def test_export_writes_films_at_true_timing_pictures_and_values(
     assert len(list((tmp_path / "p" / "door").glob("*.jpg"))) == 40
     full = bindstream("record", "export", recorded, "--out", tmp_path / "p")
     assert (full.code, "not empty" in full.err) == (2, True)
+
+
+def test_of_a_damaged_recording_what_is_told_is_what_can_be_read(
+    recorded: Path, tmp_path: Path, bindstream: Command
+) -> None:
+    [file] = recorded.iterdir()
+    data = bytearray(file.read_bytes())
+    for at in range(len(data) // 4, len(data) // 2, 997):
+        data[at] ^= 255
+    file.write_bytes(data)
+    said = bindstream("record", "info", recorded, "--json")
+    assert said.code == 3
+    streams = json.loads(said.out)["streams"]
+    with Recording(recorded) as recording:
+        read = {name: sum(1 for _ in recording.samples(name)) for name in recording.streams}
+    assert {name: each["samples"] for name, each in streams.items()} == read
+    assert any(each["lost"] for each in streams.values())
+    done = bindstream("record", "export", recorded, "--out", tmp_path / "out")
+    assert done.code == 3
+    assert "damaged" in done.err
+
+
+def test_a_file_that_is_no_recording_is_said_to_be_none(
+    tmp_path: Path, bindstream: Command
+) -> None:
+    file = tmp_path / "notes.mcap"
+    file.write_text("what I did today\n" * 99)
+    said = bindstream("record", "info", file)
+    assert said.code == 1
+    assert "its first bytes are not those of an MCAP file" in said.err
+    assert "never closed" not in said.err
