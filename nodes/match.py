@@ -9,6 +9,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import ray
+
 from bindstream.accounts import hold
 from bindstream.bus import Publisher, Subscriber
 from bindstream.config import SinkConfig
@@ -56,7 +58,9 @@ class MatchNode:
         if self._held is None:
             raise BindstreamError("an earlier match actor of this run still runs.")
         self._publisher = Publisher(wiring.inbound, wiring.keys)
-        opened = [open_sink(sink, self._publisher) for sink in sinks]
+        actor = ray.get_runtime_context()
+        again = bool(actor.get_actor_id()) and actor.was_current_actor_reconstructed
+        opened = [open_sink(sink, self._publisher, again=again) for sink in sinks]
         self._announcer = Announcer(opened, state, self._clock)
         keys = client_keys(wiring.keys) if wiring.keys else None
         self._subscriber = Subscriber(wiring.address, ["emb."], keys, wiring.streams)

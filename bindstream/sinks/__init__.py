@@ -35,10 +35,10 @@ class BusSink:
         """The publisher is its owner's to close."""
 
 
-def open_sink(config: SinkConfig, publisher: Publisher) -> Sink:
-    """The sink a configuration asks for."""
+def open_sink(config: SinkConfig, publisher: Publisher, *, again: bool = False) -> Sink:
+    """The sink a configuration asks for; `again`: an earlier process of the run had it open."""
     if isinstance(config, JsonlSinkConfig):
-        return JsonlSink(config.path)
+        return JsonlSink(config.path, again=again)
     if isinstance(config, BusSinkConfig):
         return BusSink(publisher)
     return TerminalSink()

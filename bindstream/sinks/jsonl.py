@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import stat
+from io import FileIO
 from pathlib import Path
 
 import msgspec
@@ -25,22 +26,41 @@ class JsonlSink:
     What an earlier process of the run may have announced already is looked for in the file, and
     written only if it is not there. A last line that was never finished is taken back.
 
+    Args:
+        again: a process before this one had it open: where that cannot be now it is tried with each
+            announcement.
+
     Raises:
         ConfigError: the file cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, again: bool = False) -> None:
+        self._path = path
+        self._opened: FileIO | None = None
+        self._unended = b""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("ab", buffering=0)
-            self._path = path
-            self._unended = self._mend()
+            self._file  # noqa: B018 - opens it
         except OSError as error:
+            if again:
+                return
             raise ConfigError(
                 f"cannot append to {path}: {error.strerror}.",
                 where="sink jsonl",
                 fix="Choose a path you may write to.",
             ) from None
+
+    @property
+    def _file(self) -> FileIO:
+        """The file, opened with the first use that succeeds.
+
+        Raises:
+            OSError: it cannot be.
+        """
+        if self._opened is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._opened = self._path.open("ab", buffering=0)
+            self._unended = self._mend()
+        return self._opened
 
     def accept(self, alert: Alert) -> None:
         """Write the line at once.
@@ -50,8 +70,8 @@ class JsonlSink:
         """
         if AGAIN in alert.stages and (alert.id, alert.state) in self._there():
             return
-        line = self._unended + msgspec.json.encode(alert) + b"\n"
         before = os.fstat(self._file.fileno()).st_size
+        line = self._unended + msgspec.json.encode(alert) + b"\n"
         written = self._file.write(line)
         if written < len(line):
             os.ftruncate(self._file.fileno(), before)
@@ -93,7 +113,8 @@ class JsonlSink:
             return file.read()
 
     def close(self) -> None:
-        self._file.close()
+        if self._opened is not None:
+            self._opened.close()
 
 
 class _Announced(msgspec.Struct):

@@ -121,3 +121,18 @@ def test_a_line_that_a_dead_process_left_unfinished_is_taken_back(tmp_path: Path
     path.write_bytes(b'{"by": "hand, without a newline"}')
     JsonlSink(path).accept(ALERT)
     assert path.read_bytes() == b'{"by": "hand, without a newline"}\n' + line
+
+
+def test_a_file_that_an_earlier_process_had_is_opened_once_that_is_possible(tmp_path: Path) -> None:
+    folder = tmp_path / "disk"
+    folder.write_text("not mounted")
+    with pytest.raises(ConfigError, match="cannot append"):
+        JsonlSink(folder / "alerts.jsonl")
+    sink = JsonlSink(folder / "alerts.jsonl", again=True)
+    with pytest.raises(OSError, match="File exists"):
+        sink.accept(ALERT)
+    folder.unlink()
+    sink.accept(ALERT)
+    sink.close()
+    [line] = (folder / "alerts.jsonl").read_text().splitlines()
+    assert json.loads(line)["id"] == ALERT.id
