@@ -151,6 +151,8 @@ def test_very_many_topics_cost_little_and_nothing_after(server: Served) -> None:
 def test_what_a_subscriber_sends_reaches_nobody(server: Served) -> None:
     line = hail(server.address, b"SUB")
     with Subscriber(server.address) as listening:
+        while listening.receive(0.3) is not None:
+            pass  # of earlier tests
         send(line, frame(b"\x01emb.") + frame(b"emb.audio.door", MORE) + frame(b"x"))
         assert listening.receive(0.3) is None
         assert listening.refused == 0
