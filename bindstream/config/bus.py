@@ -18,7 +18,7 @@ class BusConfig(Section):
     inbound: str = Field(
         default="tcp://127.0.0.1:5559", description="where the pipeline's own nodes publish"
     )
-    control: str = Field(default="tcp://127.0.0.1:5561", description="queries and status, for REQ sockets")
+    control: str = Field(default="tcp://127.0.0.1:5561", description="queries and status, to REQ")
     time: str | None = Field(
         default=None,
         description="where other hosts ask for the run's time, ROUTER; any free port beside "
