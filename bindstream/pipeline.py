@@ -25,6 +25,7 @@ from bindstream.recalling import recall
 from bindstream.recording.recorder import RecorderHealth
 from bindstream.recording.tape import Tape
 from bindstream.records import Alert, Embedding, Window, on_run_clock
+from bindstream.replay.judging import judge
 from bindstream.replay.transcript import Transcript
 from bindstream.sources.registry import is_recorded
 from bindstream.state import Memory, Notebook, open_state
@@ -187,7 +188,8 @@ class Pipeline:
             for intake in running:
                 for window in intake.poll(0.05 / len(running)):
                     for embedding in self._embedded(intake, window):
-                        yield from self._judged(embedding)
+                        yield self._kept(embedding)
+                        yield from self._announced(self._watch.push(embedding)[1])
             for intake in [each for each in running if each.ended]:
                 running.remove(intake)
                 failed = intake.health().reader.state == "failed"
@@ -217,15 +219,10 @@ class Pipeline:
 
     def _passed(self, what: Stood | Over | Tick) -> Iterator[Embedding | Alert]:
         """What the line lets go."""
-        if isinstance(what, Tick):
-            yield from self._announced(self._watch.due(what.now_ns))
-        elif isinstance(what, Over):
-            yield from self._announced(self._watch.rules.over(what.stream, failed=what.failed))
-        else:
-            if self._transcript is not None:
-                self._transcript.window(what)
-            if what.embedding is not None:
-                yield from self._judged(what.embedding)
+        embedding, _, alerts = judge(what, self._watch, self._transcript)
+        if embedding is not None:
+            yield self._kept(embedding)
+        yield from self._announced(alerts)
 
     def _keep_up(self) -> None:
         """What is to be done now and then."""
@@ -253,16 +250,15 @@ class Pipeline:
             embedding, outcome = self._embedder.take(left)
             left = intake.settle(left, outcome)
             if embedding is not None:
-                yield embedding
+                yield on_run_clock(embedding)
 
-    def _judged(self, embedding: Embedding) -> Iterator[Embedding | Alert]:
-        embedding = on_run_clock(embedding)
+    def _kept(self, embedding: Embedding) -> Embedding:
+        """The same, once it is where vectors are kept."""
         if self._history is not None:
             self._history.push(embedding)
         if self._tape is not None:
             self._tape.take(embedding)
-        yield embedding
-        yield from self._announced(self._watch.push(embedding)[1])
+        return embedding
 
     def _announced(self, alerts: Iterable[Alert]) -> Iterator[Alert]:
         told = []

@@ -7,7 +7,7 @@ import dataclasses
 import itertools
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import ray
@@ -15,7 +15,8 @@ from ray.exceptions import RayError
 
 from bindstream.intake import Intake
 from bindstream.lineup import Lineup, Mark, Over, Place, Stood, Tick
-from bindstream.records import Alert, Embedding, Score
+from bindstream.records import Alert, Embedding
+from bindstream.replay.judging import Judged, judge
 from bindstream.replay.transcript import TranscriptFile
 from bindstream.watch import Watch
 from nodes.watched import Watched
@@ -30,7 +31,6 @@ starts may take as long."""
 AWAIT_S = 10.0
 """A vector that was published is given up if it has not come for so long."""
 LAST_WORD_S = 2.0
-_Judged = tuple[Embedding | None, Sequence[Score], list[Alert]]
 AT_ONCE = 256
 """What goes in one turn at most: whoever asks for health must not wait for long."""
 
@@ -158,19 +158,9 @@ class Lining:
             for embedding in embeddings:
                 self._lineup.put(embedding)
 
-    def judged(self, watch: Watch) -> Iterator[_Judged]:
+    def judged(self, watch: Watch) -> Iterator[Judged]:
         """What the watch makes of all whose turn it is, `AT_ONCE` at most."""
-        for what in self._ready():
-            if isinstance(what, Tick):
-                yield None, (), watch.due(what.now_ns)
-            elif isinstance(what, Over):
-                yield None, (), watch.rules.over(what.stream, failed=what.failed)
-            else:
-                if self._transcript is not None:
-                    self._transcript.window(what)
-                if what.embedding is not None:
-                    scores, alerts = watch.push(what.embedding)
-                    yield what.embedding, scores, alerts
+        return (judge(what, watch, self._transcript) for what in self._ready())
 
     def _ready(self) -> list[Stood | Over | Tick]:
         with self._lock:
