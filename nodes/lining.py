@@ -7,7 +7,7 @@ import dataclasses
 import itertools
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 import ray
@@ -117,12 +117,15 @@ class Marker:
             time.sleep(0.01)
 
 
-def say_failed(match: Any, streams: Iterable[Watched[Any]]) -> None:
-    """Tells the match actor of streams that cannot be started: nobody is to wait for them."""
+def say_gone(match: Any, streams: Iterable[Watched[Any]], homeless: Container[str]) -> None:
+    """Tells the match actor of streams that nobody is to wait for: those that cannot be started,
+    and those that ran on a node that is lost."""
     for stream in streams:
         if stream.failed:
             over = Over(0, stream.name, failed=True)
             match.mark.remote(Mark(stream.name, -1, (), over))
+        elif stream.name in homeless and stream.health is not None:
+            match.leave.remote(stream.name)
 
 
 class Lining:
@@ -152,6 +155,15 @@ class Lining:
             self._heard_s[mark.stream] = time.monotonic()
             return self._lineup.slowest_ns
 
+    def leave(self, stream: str) -> None:
+        """Wait no longer for a stream, until it gives another mark."""
+        with self._lock:
+            self._leave(stream)
+
+    def _leave(self, stream: str) -> None:
+        self._lineup.leave(stream)
+        self._left.add(stream)
+
     def put(self, embeddings: Iterable[Embedding]) -> None:
         """Vectors, as they come."""
         with self._lock:
@@ -170,8 +182,7 @@ class Lining:
     def _lose_patience(self, now_s: float) -> None:
         for stream in self._lineup.running:
             if self._is_ending or now_s - self._heard_s[stream] > PATIENCE_S:
-                self._lineup.leave(stream)
-                self._left.add(stream)
+                self._leave(stream)
         awaited = self._lineup.awaited
         if awaited is None:
             self._awaited = None
@@ -211,7 +222,7 @@ class Lining:
             late = lineup.late
             said += [f"{late} windows came too late to stand in order"] if late else []
             if self._left:
-                said.append(f"nothing was heard of {', '.join(sorted(self._left))} for too long")
+                said.append(f"not waited for, nothing is heard of: {', '.join(sorted(self._left))}")
             return "; ".join(said)
 
     def close(self) -> None:

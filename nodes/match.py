@@ -177,6 +177,11 @@ class MatchNode:
                     self._announce(ended)
         return -1
 
+    def leave(self, stream: str) -> None:
+        """Wait no longer for a stream of recordings, whose node is lost, until it gives a mark."""
+        if self._lining is not None:
+            self._lining.leave(stream)
+
     def health(self) -> MatchHealth:
         with self._lock:
             watch, lining = self._watch, self._lining

@@ -31,7 +31,7 @@ from nodes.embed import EmbedHealth
 from nodes.embedders import start_embedders
 from nodes.encoding import QueryEncoder
 from nodes.history import HistoryHealth, HistoryNode
-from nodes.lining import say_failed
+from nodes.lining import say_gone
 from nodes.match_health import MatchHealth
 from nodes.matching import Matching
 from nodes.placement import actor, here, homeless, placed
@@ -184,7 +184,7 @@ class Supervisor:
                 self._warn(*self._books.hear(self._streams))
             health = self._match.health if self._match is not None else None
             if self._match is not None:
-                say_failed(self._match.handle, self._streams)
+                say_gone(self._match.handle, self._streams, lost)
             others = {f"stream {name}": why for name, why in lost.items()}
             others |= self._time.troubles() if self._time is not None else {}
             if self._desk is not None and health is not None and health.queries is None:

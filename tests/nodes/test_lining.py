@@ -90,8 +90,28 @@ def test_streams_that_cannot_be_started_are_told_over() -> None:
     match = SimpleNamespace(mark=SimpleNamespace(remote=one.mark))  # its actor, in this process
     gone: Watched[Any] = Watched("b", None, local=True)
     gone.failed = "no such device"
-    lining.say_failed(match, [gone])
+    lining.say_gone(match, [gone], homeless=())
     assert judged(one) == [("a", 2)]
+
+
+def test_a_stream_whose_node_is_lost_holds_nobody_until_it_is_back() -> None:
+    one = Lining({"a", "b"})
+    one.mark(Mark("b", BEGUN_NS + 1 * S))
+    one.put([vector("a", 2), vector("a", 60)])
+    far = Mark("a", BEGUN_NS + 90 * S, (place("a", 2), place("a", 60)))
+    assert one.mark(far) == BEGUN_NS + 1 * S
+    assert judged(one) == []
+
+    match = SimpleNamespace(leave=SimpleNamespace(remote=one.leave))
+    never: Watched[Any] = Watched("c", None, local=True)  # it may begin yet
+    lost: Watched[Any] = Watched("b", None, local=True)
+    lost.health = SimpleNamespace(pid=1, beat_s=0.0)
+    lining.say_gone(match, [never, lost], homeless={"b", "c"})
+    assert judged(one) == [("a", 2), ("a", 60)]
+    assert one.mark(Mark("a", BEGUN_NS + 91 * S)) == BEGUN_NS + 91 * S
+    assert "b" in one.trouble
+
+    assert one.mark(Mark("b", BEGUN_NS + 70 * S)) == BEGUN_NS + 70 * S  # it is back
 
 
 def test_what_goes_is_written_down(tmp_path: Path) -> None:

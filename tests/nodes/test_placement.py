@@ -22,6 +22,7 @@ from tests.nodes.test_supervisor import ANY, embedded, wait_for
 pytestmark = pytest.mark.slow
 
 STORE = 80 * 2**20
+CELLAR_MISSED = "stream cellar: no node of the cluster has {cellar: 1} (placement.resources)"
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +99,8 @@ def test_what_uses_a_bus_on_loopback_stays_beside_it(run: Supervisor, cluster: C
 
 
 def test_a_stream_no_node_can_take_is_named_with_what_is_missing(run: Supervisor) -> None:
-    cellar = "stream cellar: no node of the cluster has {cellar: 1} (placement.resources)"
     garden = "stream garden: the cluster has no node 10.9.8.7 (placement.node)"
-    assert wait_for(run, lambda s: {cellar, garden} <= set(s["warnings"]), 15) < 15
+    assert wait_for(run, lambda s: {CELLAR_MISSED, garden} <= set(s["warnings"]), 15) < 15
 
 
 def test_a_stream_whose_place_is_taken_is_named(run: Supervisor) -> None:
@@ -108,24 +108,26 @@ def test_a_stream_whose_place_is_taken_is_named(run: Supervisor) -> None:
     wait_for(run, lambda s: any(w.startswith(begins) for w in s["warnings"]), 30)
 
 
-def test_a_stream_begins_when_its_node_joins(run: Supervisor, cluster: Cluster) -> None:
+@pytest.fixture(scope="module")
+def cellar(run: Supervisor, cluster: Cluster) -> Any:
+    """The node of the stream of that name, which joins when it has been missed."""
+    wait_for(run, lambda s: CELLAR_MISSED in s["warnings"], 30)
     node = cluster.add_node(num_cpus=1, resources={"cellar": 1}, object_store_memory=STORE)
     wait_for(run, lambda s: embedded(s, "cellar") >= 2, 60)
-    assert run.status()["streams"]["cellar"]["node"] == node.node_id
+    return node
+
+
+def test_a_stream_begins_when_its_node_joins(run: Supervisor, cellar: Any) -> None:
+    assert run.status()["streams"]["cellar"]["node"] == cellar.node_id
     wait_for(run, lambda s: "stream cellar: well again" in s["warnings"], 10)
 
 
 def test_a_lost_node_is_named_and_the_other_streams_go_on(
-    run: Supervisor, cluster: Cluster
+    run: Supervisor, cluster: Cluster, cellar: Any
 ) -> None:
-    node = next(
-        n
-        for n in cluster.list_all_nodes()
-        if "cellar" in (n.get_resource_and_label_spec().resources or {})
-    )
-    cluster.remove_node(node, allow_graceful=False)
-    lost = "stream cellar: no node of the cluster has {cellar: 1} (placement.resources)"
-    wait_for(run, lambda s: list(s["warnings"]).count(lost) == 2, 40)
+    wait_for(run, lambda s: "stream cellar: well again" in s["warnings"], 10)
+    cluster.remove_node(cellar, allow_graceful=False)
+    wait_for(run, lambda s: list(s["warnings"]).count(CELLAR_MISSED) == 2, 60)
     before = embedded(run.status(), "anywhere")
     wait_for(run, lambda s: embedded(s, "anywhere") >= before + 2, 20)
 
