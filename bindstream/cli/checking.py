@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
-from bindstream.cli.app import USAGE, app, out
+from bindstream.cli.app import USAGE, app, errors, out
 
 _CHECK_HELP = """Say everything that is wrong with a configuration, with line and way out.
 
-Nothing is opened or started. Warnings alone count as right.
+No sensor is opened, and nothing is started; recordings that streams play are looked into. Warnings
+alone count as right.
 
 Examples:
 
@@ -40,7 +41,8 @@ def check(
 ) -> None:
     from bindstream.config import check_config
 
-    found = {file: check_config(file) for file in files}
+    with errors.status("Checking …"):  # a recording that was never closed is read
+        found = {file: check_config(file) for file in files}
     problems = [problem for each in found.values() for problem in each]
     if as_json:
         typer.echo(json.dumps([{**asdict(p), "value": p.shown()} for p in problems], indent=2))

@@ -26,6 +26,7 @@ from bindstream.config.places import (
 from bindstream.config.problem import Problem, Severity
 from bindstream.config.query import SILENCE_S, QueryConfig
 from bindstream.config.record import record_problems
+from bindstream.config.recordings import recording_problems
 from bindstream.config.rules_check import rule_problems
 from bindstream.config.schema import (
     Config,
@@ -138,6 +139,7 @@ class _Examination:
             *place_problems(*given, "evidence", EvidenceConfig, unusable_folder),
             *place_problems(*given, "state", StateConfig, unusable_file),
             *sink_problems(*given),
+            *recording_problems(streams, self._path.parent),
         ):
             self._add(where, what, fix, severity)
         self._check_model(streams, queries)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from bindstream.config.record import missing
 from bindstream.errors import MissingPackageError
 from bindstream.recording.folders import is_being_written
 from bindstream.recording.mcap_file import DamagedError, McapFile, Message, Place
@@ -38,6 +39,12 @@ class Chunks:
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
+        # Looked for first: whatever goes wrong in a file is taken for damage.
+        if name := missing():
+            raise MissingPackageError(
+                f"reading a recording needs {name}, which is not installed.",
+                fix="Run: pip install 'bindstream[record]'.",
+            )
         self.files: list[McapFile] = []
         self.damage: dict[tuple[str, int], str] = {}
         self._held: OrderedDict[tuple[Path, int], list[Message]] = OrderedDict()
@@ -48,11 +55,6 @@ class Chunks:
     def _open(self, path: Path) -> None:
         try:
             file = McapFile(path)
-        except ImportError as error:
-            raise MissingPackageError(
-                f"reading a recording needs {error.name}, which is not installed.",
-                fix="Run: pip install 'bindstream[record]'.",
-            ) from None
         except OSError as error:
             self.damage[path.name, 0] = f"{path.name}: {error.strerror or error}"
             return

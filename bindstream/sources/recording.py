@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
 from bindstream.errors import ConfigError, RecordingError, SourceError
-from bindstream.records import Sample
+from bindstream.records import ModalityName, Sample
 from bindstream.sources import EndOfStream, SourceContext
 from bindstream.sources.options import SourceOptions
 from bindstream.sources.playback import Playback
@@ -46,6 +46,36 @@ class RecordingOptions(SourceOptions):
         if self.to_s is not None and self.to_s <= self.from_s:
             raise ValueError(f"to_s {self.to_s:g} must be later than from_s {self.from_s:g}")
         return self
+
+
+class Misfit(NamedTuple):
+    """Why a recording cannot be played as asked: the key that asks for it, what is wrong, and the
+    way out. `key` is one of the source, or the stream's `modality`."""
+
+    key: str
+    what: str
+    fix: str
+
+
+def misfit(
+    recording: Recording, options: RecordingOptions, stream: str, modality: ModalityName
+) -> Misfit | None:
+    """Why a recording cannot be played as the options of a stream ask; None if it can."""
+    path, name = options.path, options.stream or stream
+    found = recording.streams.get(name)
+    if found is None:
+        there = ", ".join(f"{s.name} ({s.modality})" for s in recording.streams.values())
+        fix = f"Say which with `stream:`. It holds: {there or 'none'}."
+        return Misfit("stream", f"{path} holds no stream {name!r}", fix)
+    if found.modality != modality:
+        what = f"{name!r} in {path} is of {found.modality}, and this stream is of {modality}"
+        fix = f"Say `modality: {found.modality}`, or choose another stream."
+        return Misfit("modality", what, fix)
+    length_s = (recording.end_ns - recording.start_ns) / 1e9
+    if options.from_s > length_s:
+        what = f"from_s {options.from_s:g} is beyond the end of {path}"
+        return Misfit("from_s", what, f"It lasts {length_s:.3f} s.")
+    return None
 
 
 class RecordingSource:
@@ -99,8 +129,10 @@ class RecordingSource:
         except RecordingError as error:
             what = f"{error.where}: {error.what}"
             raise SourceError(what, where=where, fix=error.fix) from None
-        self._check(self._recording, where)
-        self._bound(self._recording, where)
+        of = self._context.stream, self._context.modality
+        if found := misfit(self._recording, self._options, *of):
+            raise ConfigError(f"{found.what}.", where=where, fix=found.fix)
+        self._bound(self._recording)
         self._round, self._gap, self._held = 0, "", None
         resume_ns = self._context.resume_ns
         if self._shift_ns and resume_ns > self._from_ns:
@@ -113,32 +145,9 @@ class RecordingSource:
         loop = self._options.loop
         return 2**62 if loop is True else int(loop) or 1
 
-    def _check(self, recording: Recording, where: str) -> None:
-        found = recording.streams.get(self._name)
-        if found is None:
-            there = ", ".join(f"{s.name} ({s.modality})" for s in recording.streams.values())
-            raise ConfigError(
-                f"{self._options.path} holds no stream {self._name!r}.",
-                where=where,
-                fix=f"Say which with `stream:`. It holds: {there or 'none'}.",
-            )
-        if found.modality != self._context.modality:
-            raise ConfigError(
-                f"{self._name!r} in {self._options.path} is of {found.modality}, and this stream "
-                f"is of {self._context.modality}.",
-                where=where,
-                fix=f"Say `modality: {found.modality}`, or choose another stream.",
-            )
-
-    def _bound(self, recording: Recording, where: str) -> None:
+    def _bound(self, recording: Recording) -> None:
         """What is to be played of it, and how long a round is."""
-        options, length_s = self._options, (recording.end_ns - recording.start_ns) / 1e9
-        if options.from_s > length_s:
-            raise ConfigError(
-                f"from_s {options.from_s:g} is beyond the end of {options.path}.",
-                where=where,
-                fix=f"It lasts {length_s:.3f} s.",
-            )
+        options = self._options
         self._from_ns = recording.start_ns + round(options.from_s * 1e9)
         self._until_ns = recording.end_ns
         if options.to_s is not None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import random
 import resource
 import struct
 import tracemalloc
 import zlib
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
 
-from bindstream.errors import RecordingError
+from bindstream.errors import MissingPackageError, RecordingError
 from bindstream.recording import Recorder, Recording
 from bindstream.recording.channels import sensor_channels
 from bindstream.recording.mcap_file import MAGIC
@@ -263,3 +265,18 @@ def test_errors_say_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match=r"no stream 'attic'\..*stove"):
         recording.samples("attic")
     recording.close()
+
+
+@pytest.mark.parametrize("package", ["mcap", "zstandard"])
+def test_without_its_packages_a_recording_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    record(tmp_path, [sample("stove", 0)])
+    find = importlib.util.find_spec
+
+    def without(name: str, parent: str | None = None) -> ModuleSpec | None:
+        return None if name == package else find(name, parent)
+
+    monkeypatch.setattr(importlib.util, "find_spec", without)
+    with pytest.raises(MissingPackageError, match=f"needs {package}.*pip install"):
+        Recording(tmp_path)
