@@ -16,9 +16,13 @@ from bindstream.cli.record import record_app
 from bindstream.errors import ConfigError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from bindstream.recording import Recording
     from bindstream.recording.summary import Summary
 
+WIDEST = 80
+"""Letters that a line of `record info` takes at most."""
 PathArgument = Annotated[Path, typer.Argument(help="A recording's folder, or one of its files.")]
 FromOption = Annotated[
     str | None,
@@ -203,8 +207,7 @@ def _span(recording: Recording, since: str | None, until: str | None) -> tuple[A
 
 
 def _show(said: Summary) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+    from rich.console import Console
 
     begun, ended = (
         time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(ns / 1e9))
@@ -220,25 +223,8 @@ def _show(said: Summary) -> None:
         lines.append(f"model {model} {said.facts.get('fingerprint', '')}")
     for line in lines:
         out.print(line, markup=False, highlight=False)
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    names = ("stream", "of", "seconds", "samples", "Hz", "gaps", "lost", "values", "MB")
-    for name in (*names, "vectors"):
-        table.add_column(name, no_wrap=name == "stream")
-    for name, each in said.streams.items():
-        frames = each.modality not in ("audio", "imu")
-        table.add_row(
-            name,
-            each.modality,
-            f"{each.duration_s:.1f}",
-            str(each.samples),
-            f"{each.rate_hz:.1f}",
-            str(each.gaps),
-            f"[red]{each.lost}[/]" if each.lost else "0",
-            "×".join(map(str, each.shape[1::-1])) if frames else f"{each.readings:,}",
-            f"{each.data_bytes / 1e6:.1f}",
-            str(each.vectors),
-        )
-    out.print(table)
+    # Figures that are cut off say nothing: lines may be longer than the terminal.
+    Console(width=max(out.width, WIDEST)).print(summary_table(said))
     out.print(f"{said.alerts} announcements of alerts", highlight=False)
     for name, accounts in said.accounts.items():
         dropped = sum(accounts.get("dropped", {}).values())
@@ -250,3 +236,38 @@ def _show(said: Summary) -> None:
             highlight=False,
         )
     say_damage(said.damage)
+
+
+def summary_table(said: Summary) -> Table:
+    """A line a stream, at most `WIDEST` wide; without a column of vectors where there are none."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, padding=0)
+    table.add_column("stream", overflow="fold", min_width=6)
+    table.add_column("of", no_wrap=True)
+    shown = ["seconds", "samples", "Hz", "gaps", "lost", "values", "MB"]
+    if any(each.vectors for each in said.streams.values()):
+        shown.append("vectors")
+    for name in shown:
+        table.add_column(name, no_wrap=True, justify="right")
+    for name, each in said.streams.items():
+        frames = each.modality not in ("audio", "imu")
+        size = each.data_bytes / 1e6
+        cells = {
+            "seconds": f"{each.duration_s:.1f}",
+            "samples": _count(each.samples),
+            "Hz": f"{each.rate_hz:.1f}",
+            "gaps": _count(each.gaps),
+            "lost": f"[red]{_count(each.lost)}[/]" if each.lost else "0",
+            "values": "×".join(map(str, each.shape[1::-1])) if frames else _count(each.readings),
+            "MB": f"{size:.1f}" if size < 1000 else f"{size:,.0f}",
+            "vectors": _count(each.vectors),
+        }
+        table.add_row(name, each.modality, *(cells[key] for key in shown))
+    return table
+
+
+def _count(many: int) -> str:
+    """In nine letters, up to 10^11; `--json` has it exactly."""
+    return f"{many:,}" if many < 10_000_000 else f"{many / 1e6:,.1f} M"

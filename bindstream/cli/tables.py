@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 def streams_table(said: dict[str, Any]) -> RenderableType:
     """A line a stream: its device's state and its accounts; below, what there is to say of each."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("stream", "state", "captured", "embedded", "reused", "dropped", "pending"):
-        table.add_column(name, no_wrap=name == "stream")
+    table.add_column("stream", overflow="fold", min_width=6)
+    for name in ("state", "captured", "embedded", "reused", "dropped", "pending"):
+        table.add_column(name, no_wrap=name not in ("reused", "dropped"))
     below: list[Text] = []
     for name, stream in said["streams"].items():
         intake = stream.get("intake")
@@ -38,6 +39,11 @@ def streams_table(said: dict[str, Any]) -> RenderableType:
         counts = _counts(accounts, stream.get("tower_saved_s", 0.0)) if accounts else [""] * 5
         table.add_row(name, f"[{style}]{state}[/]", *counts)
         below += [_note(name, note) for note in notes if note]
+    for column in table.columns:
+        # Where it is too wide, what stands beside a number goes below it: no number is cut off.
+        if column.header in ("reused", "dropped"):
+            words = " ".join(map(str, column.cells)).split()
+            column.min_width = max(map(len, words), default=0)
     return Group(table, *below)
 
 
@@ -66,7 +72,14 @@ def _reused(accounts: dict[str, Any], tower_saved_s: float) -> str:
     reused: int = accounts["reused"]
     if not reused:
         return "0"
-    return f"{reused} ({reused / accounts['captured']:.0%}, saved {tower_saved_s:.1f} s)"
+    return f"{reused} ({reused / accounts['captured']:.0%}, saved {_lasting(tower_saved_s)})"
+
+
+def _lasting(seconds: float) -> str:
+    for unit_s, unit in ((3600, "h"), (60, "min")):
+        if seconds >= unit_s:
+            return f"{seconds / unit_s:.1f} {unit}"
+    return f"{seconds:.1f} s"
 
 
 _STYLES = {"live": "green", "ended": "dim", "failed": "red", "stalled": "red"}

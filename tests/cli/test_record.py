@@ -13,10 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from bindstream.cli.record_files import summary_table
 from bindstream.recording import Recording
+from bindstream.recording.summary import StreamSummary, Summary, summarise
 from tests.cli.conftest import Command
 from tests.recording.made import BEGIN_NS, STREAMS, S, assert_same, record, sample
+from tests.replay.golden import RECORDINGS
 
 SCENE = """
 streams:
@@ -129,6 +133,51 @@ def test_info_says_what_there_is(recorded: Path, bindstream: Command) -> None:
     people = bindstream("record", "info", recorded)
     assert people.code == 0
     assert "64×48" in people.out
+
+
+def shown(**streams: StreamSummary) -> list[str]:
+    """The lines of a recording's table on a terminal of 80 columns."""
+    said = Summary("x", 1, 0, 0, 0, {}, streams, 0, {}, ())
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(summary_table(said))
+    return capture.get().splitlines()
+
+
+def test_the_table_of_a_long_recording_is_whole_on_80_columns() -> None:
+    start_ns, end_ns, hour_ns = BEGIN_NS, BEGIN_NS + 864_000 * S, 3600 * S
+    door = StreamSummary("thermal", start_ns, end_ns, 25_920_000, 1234, 98765)
+    door.shape, door.data_bytes, door.vectors = (1080, 1920), 5 * 10**13, 864_000
+    mic = StreamSummary("audio", start_ns, start_ns + hour_ns, 36_000, 0, 0, readings=57_600_000)
+    lines = shown(**{"door": door, "the-microphone-of-the-kitchen": mic})
+    assert max(map(len, lines)) <= 80
+    rows = [line.split()[1:] for line in lines if " thermal " in line or " audio " in line]
+    assert rows == [
+        [
+            *("thermal", "864000.0", "25.9", "M", "30.0", "1,234", "98,765", "1920×1080"),
+            *("50,000,000", "864,000"),
+        ],
+        ["audio", "3600.0", "36,000", "10.0", "0", "0", "57.6", "M", "0.0", "0"],
+    ]
+
+
+@pytest.mark.parametrize("name", ["house", "faults"])
+def test_what_the_recordings_of_tests_hold_is_whole_on_80_columns(name: str) -> None:
+    with Recording(RECORDINGS / name) as recording:
+        streams = summarise(recording).streams
+    lines = shown(**streams)
+    assert max(map(len, lines)) <= 80
+    assert not any("…" in line for line in lines)
+    header, *rows = [line.split() for line in lines if line.strip(" ─")]
+    assert "vectors" not in header  # sensors were recorded alone
+    for cells, (stream, each) in zip(rows, streams.items(), strict=True):
+        row = dict(zip(header, cells, strict=True))
+        assert row["stream"] == stream
+        assert (row["of"], row["samples"], row["gaps"]) == (
+            each.modality,
+            str(each.samples),
+            str(each.gaps),
+        )
 
 
 def test_info_of_a_damaged_recording_says_what_is_damaged(

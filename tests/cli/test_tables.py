@@ -100,3 +100,24 @@ def test_a_recording_is_shown_with_what_is_not_in_it() -> None:
     assert capture.get().strip() == (
         "recording: 1,200 samples, 7 vectors and alerts, 2.0 MB in /r/[1]; 3 lost"
     )
+
+
+@pytest.mark.parametrize(
+    "name", ["front-door", "the-camera-over-the-door-to-the-garden-behind-the-house"]
+)
+def test_figures_of_a_long_run_are_whole_on_a_terminal_of_80_columns(name: str) -> None:
+    stream = said("", 900_000)["streams"]["door"]
+    dropped = {"void": 1234, "overload": 98765, "ended": 1}
+    accounts = {"captured": 2592000, "embedded": 1591988, "pending": 12, "dropped": dropped}
+    stream["intake"]["accounts"] |= accounts
+    stream["tower_saved_s"] = 123456.7
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(streams_table({"streams": {name: stream}}))
+    lines = capture.get().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "…" not in capture.get()
+    words = " ".join(lines).split()
+    numbers = ["2592000", "1591988", "900000", "(35%,", "34.3", "100000", "1234,", "98765,", "1)"]
+    assert [word for word in numbers if words.count(word) != 1] == []
+    assert "".join(line[1:14].strip() for line in lines[3:-1]).startswith(name[:12])
