@@ -90,6 +90,8 @@ def replay(
         planned = plan(recording, config, played, queries=asked, model=model, threads=threads)
         made_by = recording.facts.get("fingerprint", "")
     _say(planned, recording)
+    if not as_json:
+        _say_learning(planned, recording)
     with Lines(to, windows=windows, printed=as_json) as lines:
         replayed = (replay_on_ray if on_ray else replay_here)(planned, lines, made_by)
     replayed.report(lines.console)
@@ -129,3 +131,12 @@ def _say(planned: Plan, recording: Recording) -> None:
     say_damage(recording.damage)
     for note in planned.notes:
         errors.print(f"Left out: {note}.", style="dim", markup=False, highlight=False)
+
+
+def _say_learning(planned: Plan, recording: Recording) -> None:
+    """That whatever queries had learned before the part that is played, they learn anew."""
+    from bindstream.calibration import WARM_UP
+
+    if planned.config.queries and planned.start_ns > recording.start_ns:
+        what = f"a query judges only after {WARM_UP} windows of a stream"
+        errors.print(f"Begins inside the recording: {what}.", style="dim", highlight=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bindstream.calibration import WARM_UP
 from bindstream.config import Config
 from tests.cli.conftest import Command
 from tests.replay.material import record, sensed
@@ -72,6 +73,17 @@ def test_a_part_in_rounds_with_other_words(bindstream: Command, path: Path) -> N
     windows = [json.loads(line) for line in done.out.splitlines() if '"kind":"window"' in line]
     assert {window["stream"] for window in windows} == {"wrist", "mic"}
     assert "13.5 s of recording" in done.err
+
+
+def test_a_part_that_begins_inside_the_recording_says_once_that_queries_have_to_learn(
+    bindstream: Command, path: Path
+) -> None:
+    learning = f"a query judges only after {WARM_UP} windows of a stream"
+    two = ("--query", "an empty room", "--query", "glass breaking", "--to", 6)
+    assert bindstream("replay", path, *two, "--from", 5).err.count(learning) == 1
+    for args in (("--from", 0), (), ("--from", 5, "--json")):
+        done = bindstream("replay", path, *two, *args)
+        assert (done.code, "judges only" in done.out + done.err) == (0, False)
 
 
 @pytest.mark.parametrize(
