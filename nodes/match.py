@@ -199,7 +199,7 @@ class MatchNode:
                 doubts=watch.rules.doubts() if watch else [],
                 latency=self._latency.summary(),
                 scores=highest(self._scores.values()),
-                beat_s=time.monotonic() - self._beat_s,
+                beat_s=time.monotonic() - self._beat_s if watch else 0.0,
                 error="; ".join(filter(None, self._wrong())),
                 is_behind=lining is not None and not lining.is_over,
                 passed_ns=lining.passed_ns if lining is not None else -1,

@@ -28,7 +28,8 @@ class Armed:
 
 @dataclass(frozen=True)
 class MatchHealth:
-    """What the match actor says of itself; `queries` is None until they were given to it."""
+    """What the match actor says of itself; `queries` is None until they were given to it, and its
+    loop does nothing: `beat_s` is 0 until then."""
 
     pid: int
     queries: tuple[str, ...] | None

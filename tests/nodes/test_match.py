@@ -17,7 +17,7 @@ from bindstream.state import KeptAlert, State
 from nodes import match
 from nodes.match import MatchNode
 from nodes.supervisor import Supervisor
-from nodes.watched import Watched
+from nodes.watched import FROZEN_S, Watched
 from nodes.wiring import Wiring
 from tests.state.alerts import alert
 
@@ -78,6 +78,15 @@ def test_it_begins_once(wiring: Wiring, state: State, tmp_path: Path) -> None:
     node.drain(0)
     assert "bird" not in path.read_text()
     assert len(path.read_text().splitlines()) == 2
+
+
+def test_before_it_begins_it_is_not_held_to_have_stood_still(wiring: Wiring, state: State) -> None:
+    node = MatchNode(wiring, (), None, state.path)
+    node._beat_s -= 2 * FROZEN_S  # as after a stop of the whole process
+    assert node.health().beat_s == 0
+    node.begin({}, {}, (), "m1", None, (), {})
+    assert node.health().beat_s < FROZEN_S
+    node.drain(0)
 
 
 def test_what_a_full_disk_does_not_take_at_the_end_is_said_and_told_by_the_next(

@@ -114,6 +114,8 @@ def test_a_run_remembers(config: Config, tmp_path: Path, tiny_model: Path) -> No
 
 def test_others_are_watched_while_the_match_actor_begins(config: Config) -> None:
     with Supervisor(config) as run:
+        # Once it was heard to watch, nobody begins its successor before that was heard, too.
+        wait_for(run, lambda s: bool(s["match"]["queries"]) and "pid" in s["streams"]["door"], 60)
         desk, match, first = run._desk, run._match, run.status()["match"]["pid"]
         assert desk is not None
         assert match is not None
@@ -129,8 +131,9 @@ def test_others_are_watched_while_the_match_actor_begins(config: Config) -> None
         desk.begin_match = begin_stopped  # type: ignore[method-assign]
         os.kill(first, signal.SIGKILL)
         wait_for(run, lambda _: bool(stopped), 60)
-        os.kill(run.status()["embedders"]["embed-0"]["pid"], signal.SIGKILL)
-        wait_for(run, lambda s: s["embedders"]["embed-0"]["restarts"] > 0, 50)
+        # Of all others a stream is back soonest: it has to be before `BEGIN_S` is over.
+        os.kill(run.status()["streams"]["door"]["pid"], signal.SIGKILL)
+        wait_for(run, lambda s: s["streams"]["door"]["restarts"] > 0, 50)
         os.kill(stopped[0], signal.SIGCONT)
-        wait_for(run, lambda s: bool(s["match"]["queries"]), 30)
+        wait_for(run, lambda s: bool(s["match"]["queries"]), 60)
         assert run.status()["match"]["pid"] == stopped[0]
