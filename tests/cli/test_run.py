@@ -61,9 +61,17 @@ def start(*args: object) -> subprocess.Popen[str]:
     )
 
 
+def first_vector(listening: str) -> None:
+    """Waits for one on the bus that a run's line names."""
+    address = listening.split("Bus ")[1].split(",")[0]
+    with Subscriber(address, ["emb."]) as bus:
+        assert bus.receive(60) is not None
+
+
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[Path]:
-    """The configuration of a pipeline that is up; it is interrupted and looked at afterwards."""
+    """The configuration of a pipeline whose first vector was published; it is interrupted and
+    looked at afterwards."""
     config = config_in(tmp_path_factory.mktemp("run"), tiny_model, length_s=3600)
     process = start("run", config)
     assert process.stdout is not None
@@ -73,6 +81,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Itera
         assert line, f"ended early: {process.communicate()[1]}"
         lines.append(line)
     assert any(line.startswith("Model ") and "imu" in line for line in lines)
+    first_vector(lines[-1])
     yield config
     process.send_signal(signal.SIGINT)
     shown, err = process.communicate(timeout=60)
@@ -200,9 +209,7 @@ def test_a_signal_drains_within_5_s_and_leaves_no_process(
     assert process.stdout is not None
     while "Listening" not in (line := process.stdout.readline()):
         assert line, f"ended early: {process.communicate()[1]}"
-    address = line.split("Bus ")[1].split(",")[0]
-    with Subscriber(address, ["emb."]) as bus:
-        assert bus.receive(60) is not None
+    first_vector(line)
     family = psutil.Process(process.pid).children(recursive=True)
     assert len(family) >= 5  # Ray's own, and the actors
     begun = time.monotonic()

@@ -74,7 +74,7 @@ def run(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         }
     )
     with Supervisor(config) as run:
-        wait_for(run, lambda _: heard(run) > 0, 60)
+        wait_for(run, lambda _: heard(run) > 0 and all(processes(run)), 60)
         pids = processes(run)
         yield run
         run.poll()
@@ -92,7 +92,7 @@ def processes(run: Supervisor) -> list[int]:
     said = run.status()
     everyone = [*said["streams"].values(), *said["embedders"].values(), said["match"]]
     assert not any(each["restarts"] for each in everyone)
-    return [each["pid"] for each in (*everyone, said["history"])]
+    return [each.get("pid", 0) for each in (*everyone, said["history"])]
 
 
 def answers(run: Supervisor, data: bytes) -> Any:

@@ -78,11 +78,13 @@ def not_of_the_run() -> set[int]:
 def run(
     not_of_the_run: set[int], pictures: Path, wall: Path, tiny_model: Path
 ) -> Iterator[Supervisor]:
+    """A run under way: each test finds it so, whether or not others came before."""
     made = config(pictures, tiny_model)
     source = {"kind": "camera", "folder": str(wall), "fps": 10, "loop": True}
     hall = {"name": "hall", "source": source, "window_s": 1, "hop_s": 0.25, "gate": True}
     streams = [*made.model_dump()["streams"], hall]
     with Supervisor(Config.model_validate({**made.model_dump(), "streams": streams})) as supervisor:
+        wait_for(supervisor, under_way, 60)
         yield supervisor
 
 
@@ -107,6 +109,13 @@ def embedded(status: dict[str, Any], stream: str) -> int:
 
 def published(status: dict[str, Any], stream: str) -> int:
     return embedded(status, stream) + int(accounts(status, stream).get("reused", 0))
+
+
+def under_way(status: dict[str, Any]) -> bool:
+    """Every stream has published, and the match actor said that it watches."""
+    match = status["match"]
+    heard = match["embeddings"].keys() == status["streams"].keys()
+    return heard and bool(match["queries"]) and all(published(status, s) for s in status["streams"])
 
 
 def going_on(run: Supervisor, *, after: int = 3) -> Callable[[dict[str, Any]], bool]:
