@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -140,11 +141,16 @@ def test_whoever_speaks_something_else_is_heard_by_nobody(run: Supervisor) -> No
 
 def test_forged_records_are_refused_and_counted(run: Supervisor) -> None:
     before = run.status()["match"]["refused"]
-    with Subscriber(run.address, ["emb."]) as subscriber:
-        true = subscriber.receive(30)
-    assert isinstance(true, Embedding)
     assert run._broker is not None
     publisher = Publisher(run._broker.inbound)
+    with Subscriber(run.address, ["emb."]) as subscriber:
+        true = subscriber.receive(30)
+        assert isinstance(true, Embedding)
+        # What is sent before the broker has asked its sender for it is sent to nobody.
+        probe, until_s = dataclasses.replace(true, stream="probe"), time.monotonic() + 60
+        while getattr(subscriber.receive(0.1), "stream", "") != probe.stream:
+            assert time.monotonic() < until_s
+            publisher.publish(probe)
     forged = [dataclasses.replace(true, stream=f"forged{i}") for i in range(300)]
     forged += [dataclasses.replace(true, model=f"forged{i}") for i in range(300)]
     forged += [dataclasses.replace(true, seq=2**63), dataclasses.replace(true, coverage=np.nan)]
