@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from bindstream.cli.app import FAILED, PARTIAL, app, errors, out
+from bindstream.cli.stopping import stopping
 
 if TYPE_CHECKING:
     from bindstream.config import Config
@@ -136,8 +137,6 @@ def record_config(config: Config, to: Path | None, pictures: str | None = None) 
 def _watch(run: SensorRun, seconds: float | None) -> None:
     """Record until stopped, over, or so long; with a table that lives where there is a terminal."""
     from rich.live import Live
-
-    from bindstream.cli.run import stopping
 
     until_s = time.monotonic() + seconds if seconds else float("inf")
     shown_s, trouble = 0.0, ""

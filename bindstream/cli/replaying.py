@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from bindstream.cli.app import errors, out
+from bindstream.cli.stopping import stopping
 from bindstream.errors import DataError, MissingPackageError
 from bindstream.replay.transcript import TranscriptFile
 
@@ -129,7 +130,6 @@ class Replayed:
 
 def replay_here(planned: Plan, lines: Lines, made_by: str) -> Replayed:
     """In this process. Blocks until it is over, or Ctrl-C."""
-    from bindstream.cli.run import stopping
     from bindstream.pipeline import Pipeline
     from bindstream.records import Alert
 
@@ -163,7 +163,6 @@ def replay_here(planned: Plan, lines: Lines, made_by: str) -> Replayed:
 
 def replay_on_ray(planned: Plan, lines: Lines, made_by: str) -> Replayed:
     """On Ray. Blocks until it is over, or Ctrl-C."""
-    from bindstream.cli.run import stopping
     from bindstream.config import BusSinkConfig
 
     try:

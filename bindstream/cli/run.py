@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bindstream.cli.app import FAILED, PARTIAL, app, errors, out
+from bindstream.cli.stopping import stopping
 from bindstream.cli.tables import (
     history_line,
     latency_table,
@@ -240,25 +238,6 @@ def _failed(stream: dict[str, Any]) -> bool:
         return bool(stream["failed"])
     state, opens = (stream["intake"]["reader"][key] for key in ("state", "opens"))
     return bool(state == "failed" or (state == "waiting" and opens == 0))
-
-
-@contextlib.contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set; the second of them ends the process at once."""
-    stop = threading.Event()
-
-    def first(number: int, _: object) -> None:
-        stop.set()
-        signal.signal(number, before[number])
-
-    before: dict[int, Any] = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        before[number] = signal.signal(number, first)
-    try:
-        yield stop
-    finally:
-        for caught, handler in before.items():
-            signal.signal(caught, handler)
 
 
 def _watch(
