@@ -163,8 +163,9 @@ def watch(run: Supervisor, sampler: Sampler, seconds: float, every_s: float) -> 
     due_s = begun_s
     while (now_s := time.monotonic()) < begun_s + seconds:
         run.poll()
-        for warning in run.news():
-            print(f"! {warning}", file=sys.stderr, flush=True)
+        for notice in run.notices.news():
+            at = time.strftime("%H:%M:%S", time.localtime(notice.at_ns / 1e9))
+            print(f"! {at} {notice.what}", file=sys.stderr, flush=True)
         if now_s >= due_s:
             due_s += every_s
             sampler.take()

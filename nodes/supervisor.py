@@ -7,7 +7,6 @@ import shutil
 import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from nodes.history import HistoryHealth, HistoryNode
 from nodes.lining import say_gone
 from nodes.match_health import MatchHealth
 from nodes.matching import Matching
+from nodes.notices import Notices
 from nodes.placement import actor, here, homeless, placed
 from nodes.recording import BusRecording
 from nodes.status import actor_status, stream_status, troubles
@@ -64,8 +64,7 @@ class Supervisor:
         self.config = config
         self._transcript = transcript
         self._lined_up = all(is_recorded(s.source, s.modality) for s in config.streams)
-        self.warnings: deque[str] = deque(maxlen=100)
-        self._news: deque[str] = deque(maxlen=100)
+        self.notices: Notices  # from `start` on, which knows the run's clock
         self.start_ns = 0  # the run's nominal beginning, UTC ns; a recording's time starts there
         self._streams: list[Watched[StreamHealth]] = []
         self._embedders: list[Watched[EmbedHealth]] = []
@@ -83,7 +82,6 @@ class Supervisor:
         self._control: ControlServer | None = None
         self._lock = threading.RLock()
         self._folder: Path | None = None
-        self._troubles: dict[str, str] = {}
         self._begun_s = time.monotonic()
 
     def __enter__(self) -> Supervisor:
@@ -114,12 +112,13 @@ class Supervisor:
     def _start(self) -> None:
         bus = self.config.bus
         self._state, doubts = open_state(self.config)
-        self._warn(*doubts)
         self._broker = Broker(bus.address, bus.inbound, bus.keys)
         self._folder = Path(tempfile.mkdtemp(prefix="bindstream-"))
         start_ray(self.config.ray)
         self._time = Timekeeper(bus)
         clock, time_at = self._time.clock, self._time.address
+        self.notices = Notices(clock)
+        self.notices.add(*doubts)
         inbound = reachable(self._broker.inbound)
         address = reachable(self._broker.address)
         names = frozenset(stream.name for stream in self.config.streams)
@@ -146,7 +145,9 @@ class Supervisor:
         history = self.config.history.path.absolute() if self.config.history else None
         encoder = QueryEncoder(self._embedders[0], self.config.modalities, history)
         notebook = Notebook(self._state, [*self.config.queries, *self.config.rules])
-        self._desk = QueryDesk(self.config, encoder, self._match, self._lock, self._warn, notebook)
+        self._desk = QueryDesk(
+            self.config, encoder, self._match, self._lock, self.notices.add, notebook
+        )
         self._alerts = AlertDesk(self._state, self._match, clock)
         self._desk.encode()
         self._desk.begin_match()
@@ -179,9 +180,9 @@ class Supervisor:
             for watched in self._everyone():
                 if watched.name in lost:
                     watched.excuse()
-                self._warn(*watched.ask(ASK_S))
+                self.notices.add(*watched.ask(ASK_S))
             if self._books is not None:
-                self._warn(*self._books.hear(self._streams))
+                self.notices.add(*self._books.hear(self._streams))
             health = self._match.health if self._match is not None else None
             if self._match is not None:
                 say_gone(self._match.handle, self._streams, lost)
@@ -195,31 +196,12 @@ class Supervisor:
             if self._recording is not None:
                 self._recording.due()
                 others |= self._recording.troubles()
-            self._say_changes(others)
+            now = troubles(self._streams, self._embedders, self._match, self._history)
+            self.notices.follow(now | others)
 
     def _everyone(self) -> list[Watched[Any]]:
         others = (self._match, self._history)
         return [*self._streams, *self._embedders, *(each for each in others if each is not None)]
-
-    def _say_changes(self, others: dict[str, str]) -> None:
-        """Say what went wrong since the last round, and what is well; no actor says `others`."""
-        now = troubles(self._streams, self._embedders, self._match, self._history)
-        now.update(others)
-        for name, trouble in now.items():
-            if self._troubles.get(name) is None:
-                self._warn(f"{name}: {trouble}")
-        for name in self._troubles.keys() - now.keys():
-            self._warn(f"{name}: well again")
-        self._troubles = now
-
-    def _warn(self, *warnings: str) -> None:
-        self.warnings.extend(warnings)
-        self._news.extend(warnings)
-
-    def news(self) -> list[str]:
-        """Warnings since the last call."""
-        # One by one: the control thread may be adding to them.
-        return [self._news.popleft() for _ in range(len(self._news))]
 
     @property
     def ended(self) -> bool:
@@ -249,7 +231,7 @@ class Supervisor:
                 "recording": self._recording.status() if self._recording else {},
                 "queries": self._desk.listed() if self._desk else [],
                 "rules": self._desk.rules.listed() if self._desk else [],
-                "warnings": list(self.warnings)[-20:],
+                **self.notices.status(),
             }
 
     def _stream_status(self, stream: Watched[StreamHealth]) -> dict[str, Any]:
@@ -277,11 +259,11 @@ class Supervisor:
             refs = {s.handle.drain.remote(DRAIN_S): s for s in self._streams}
             drained = gather(refs, DRAIN_S + 1)
             if self._books is not None:
-                self._warn(*self._books.close(self._streams, self._embedders, drained))
+                self.notices.add(*self._books.close(self._streams, self._embedders, drained))
             others: list[Watched[Any]] = [e for e in (self._match, self._history) if e is not None]
             ended = gather({e.handle.drain.remote(1.0): e for e in others}, 2 * DRAIN_S)
             if self._history is not None and self._history not in ended:
-                self._warn("history did not end in time")
+                self.notices.add("history did not end in time")
             self._end_alerts(ended)
             if self._evidence is not None:
                 refs = {s.handle.settle_evidence.remote(DRAIN_S): s for s in self._streams}
@@ -294,11 +276,10 @@ class Supervisor:
         if self._match is None or self._matching is None:
             return
         if self._match not in drained:
-            self._warn(self._matching.end_instead(self._match))
+            self.notices.add(self._matching.end_instead(self._match))
         trouble = self._match.health.error if self._match.health is not None else ""
-        if trouble and trouble != self._troubles.get(self._match.name):
-            self._troubles[self._match.name] = trouble
-            self._warn(f"{self._match.name}: {trouble}")
+        if trouble:
+            self.notices.insist(self._match.name, trouble)
 
     def stop(self) -> None:
         """End every process of the run; safe to call twice."""

@@ -265,8 +265,9 @@ def _watch(
 
 def say_news(supervisor: Supervisor) -> None:
     """Print what users should know since the last time."""
-    for warning in supervisor.news():
-        errors.print(f"! {warning}", style="yellow", markup=False, highlight=False)
+    for notice in supervisor.notices.news():
+        at = time.strftime("%H:%M:%S", time.localtime(notice.at_ns / 1e9))
+        errors.print(f"! {at} {notice.what}", style="yellow", markup=False, highlight=False)
 
 
 def _hear(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
@@ -128,6 +129,18 @@ def recording_line(said: dict[str, Any]) -> RenderableType:
     text.append(f"{recording['results']:,} vectors and alerts, {size / 1e6:,.1f} MB in ")
     text.append(recording["folder"])
     return text.append(f"; {lost} lost" if lost else "", style="red")
+
+
+def notice_lines(said: dict[str, Any]) -> list[Text]:
+    """What is wrong now, a line each; below, dimmer, what was said last and when: local time, with
+    the day where it is not today."""
+    lines = [Text(f"! {name}: {what}", style="red") for name, what in said["troubles"].items()]
+    today = datetime.now().date()
+    for notice in said["warnings"]:
+        at = datetime.fromtimestamp(notice["at_ns"] / 1e9)
+        when = f"{at:%H:%M:%S}" if at.date() == today else f"{at:%Y-%m-%d %H:%M:%S}"
+        lines.append(Text(f"{when} {notice['what']}", style="dim"))
+    return lines
 
 
 def verdicts_table(verdicts: list[Verdict], config: Config) -> Table:

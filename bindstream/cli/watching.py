@@ -19,7 +19,13 @@ from bindstream.cli.bus_options import (
     KeysOption,
     reach,
 )
-from bindstream.cli.tables import history_line, latency_table, recording_line, streams_table
+from bindstream.cli.tables import (
+    history_line,
+    latency_table,
+    notice_lines,
+    recording_line,
+    streams_table,
+)
 from bindstream.keys import OWN_CLIENT
 
 if TYPE_CHECKING:
@@ -40,7 +46,8 @@ Examples:
 """
 _STATUS_HELP = """Show how a running pipeline is doing.
 
-For each stream: captured = embedded + reused + dropped + pending, always.
+For each stream: captured = embedded + reused + dropped + pending, always. At the end what is wrong
+now, and below what was said last, each with its local time.
 
 Examples:
 
@@ -157,7 +164,6 @@ def _picture(said: dict[str, Any]) -> RenderableType:
         f"up {said['uptime_s']:.0f} s, model {model['name']} {model['fingerprint']}, "
         f"bus {said['bus']}, {len(said['queries'])} queries"
     )
-    warnings = [Text(f"! {warning}", style="yellow") for warning in said["warnings"]]
     lines = history_line(said), recording_line(said)
     tables = streams_table(said), latency_table(said), *lines
-    return Group(head, *tables, *warnings)
+    return Group(head, *tables, *notice_lines(said))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -168,6 +169,12 @@ def test_words_the_model_never_saw_are_named(bindstream: Command, running: Path)
     added = bindstream("query", "add", "a zeppelin", "-c", running)
     assert added.code == 0
     assert "'zeppelin'" in added.err
+    said = json.loads(bindstream("status", "--json", "-c", running).out)
+    (at_ns,) = {w["at_ns"] for w in said["warnings"] if "'zeppelin'" in w["what"]}
+    assert abs(at_ns - time.time_ns()) < 60 * 10**9
+    when = time.strftime("%H:%M:%S", time.localtime(at_ns / 1e9))
+    shown = bindstream("status", "-c", running).out
+    assert re.search(rf"^(\d{{4}}-\d\d-\d\d )?{when} .*'zeppelin'", shown, re.MULTILINE)
     bindstream("query", "remove", "a-zeppelin", "-c", running)
 
 
@@ -263,6 +270,7 @@ def test_a_recording_that_is_broken_fails_the_run_or_its_part(
     assert process.returncode == code, said + err
     assert "ankle" in said
     assert "holds no readings" in said + err
+    assert re.search(r"^! \d\d:\d\d:\d\d stream ankle: failed: ", err, re.MULTILINE)
 
 
 def test_a_run_whose_sensor_was_never_there_failed(tmp_path: Path, tiny_model: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import asdict
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from bindstream.cli.tables import history_line, recording_line, streams_table
+from bindstream.cli.tables import history_line, notice_lines, recording_line, streams_table
 from bindstream.history.health import WriterHealth
 
 
@@ -121,3 +122,25 @@ def test_figures_of_a_long_run_are_whole_on_a_terminal_of_80_columns(name: str) 
     numbers = ["2592000", "1591988", "900000", "(35%,", "34.3", "100000", "1234,", "98765,", "1)"]
     assert [word for word in numbers if words.count(word) != 1] == []
     assert "".join(line[1:14].strip() for line in lines[3:-1]).startswith(name[:12])
+
+
+def test_what_is_wrong_now_is_shown_before_what_was_said_and_when() -> None:
+    weeks_ago_ns = time.time_ns() - 21 * 86_400 * 10**9
+    lines = notice_lines(
+        {
+            "troubles": {"stream door": "stalled: no [picture] for 3 s"},
+            "warnings": [
+                {"at_ns": weeks_ago_ns, "what": "match died and was restarted"},
+                {"at_ns": time.time_ns(), "what": "stream door: stalled: no [picture] for 2 s"},
+            ],
+        }
+    )
+    then = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(weeks_ago_ns / 1e9))
+    assert lines[0].plain == "! stream door: stalled: no [picture] for 3 s"
+    assert lines[1].plain == f"{then} match died and was restarted"
+    assert re.fullmatch(r"\d\d:\d\d:\d\d stream door: stalled: .* 2 s", lines[2].plain)
+    assert [str(line.style) for line in lines] == ["red", "dim", "dim"]
+
+
+def test_of_a_run_in_which_nothing_was_wrong_nothing_is_shown() -> None:
+    assert notice_lines({"troubles": {}, "warnings": []}) == []

@@ -37,7 +37,7 @@ class Run:
     def _poll(self) -> None:
         while not self._stop.wait(0.3):
             self.supervisor.poll()
-            self.news += self.supervisor.news()
+            self.news += [notice.what for notice in self.supervisor.notices.news()]
 
     def _listen(self) -> None:
         with Subscriber(self.supervisor.address) as bus:

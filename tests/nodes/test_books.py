@@ -22,7 +22,7 @@ from nodes.books import Books
 from nodes.supervisor import Supervisor
 from nodes.watched import Watched
 from nodes.wiring import Wiring
-from tests.nodes.test_supervisor import ANY, accounts, kill, published, wait_for
+from tests.nodes.test_supervisor import ANY, accounts, kill, published, wait_for, warned
 
 NAMES = ("door0", "door1", "door2")
 
@@ -85,7 +85,7 @@ def test_a_stream_that_dies_or_stops_while_the_run_ends_has_its_books_closed(
         begun_s = time.monotonic()
         run.drain()
         assert time.monotonic() - begun_s < 10
-        said = "; ".join(run.news())
+        said = "; ".join(warned(run))
         run.poll()
         status = run.status()
         stop.set()
@@ -108,7 +108,7 @@ def test_a_stream_whose_ledger_is_gone_keeps_what_was_heard_of_it(config: Config
         before = accounts(run.status(), "door0")
         (run._folder / "door0.ledger").unlink()
         kill(run, "streams", "door0")
-        assert [w for w in run.news() if "door0: its ledger is gone" in w]
+        assert [w for w in warned(run) if "door0: its ledger is gone" in w]
         wait_for(run, lambda s: published(s, "door0") > before["embedded"] + 3, 30)
         run.drain()
         said = run.status()["streams"]["door0"]["accounts"]

@@ -19,7 +19,7 @@ from bindstream.config import Config
 from bindstream.history import History, Writer
 from bindstream.models.directory import read_spec
 from nodes.supervisor import Supervisor
-from tests.nodes.test_supervisor import ANY, embedded, wait_for
+from tests.nodes.test_supervisor import ANY, embedded, wait_for, warned
 
 pytest.importorskip("lancedb")
 pytestmark = pytest.mark.slow
@@ -75,7 +75,7 @@ def test_a_killed_history_goes_on_says_what_it_lost_and_keeps_the_rest(
     wait_for(run, lambda s: s["history"]["restarts"] == 1, 60)
     before = stored(run.status())
     wait_for(run, lambda s: stored(s) > before + 10, 60)
-    assert any("history died and was restarted" in said for said in run.warnings)
+    assert any("history died and was restarted" in said for said in warned(run))
     run.drain()
     run.poll()
     status = run.status()
@@ -95,7 +95,7 @@ def test_a_killed_history_goes_on_says_what_it_lost_and_keeps_the_rest(
         assert len(numbers) + absent <= accounts["captured"]
     line = shown(status)
     assert f"{sum(said['stored'].values()):,} vectors" in line
-    lost = [said for said in run.warnings if "died before it could close" in said]
+    lost = [said for said in warned(run) if "died before it could close" in said]
     assert len(lost) <= 1  # told once
     assert bool(lost) == bool(said["lost"])
 
@@ -108,11 +108,11 @@ def test_a_history_that_another_process_writes_stops_no_run(
     with Supervisor(config(tmp_path, tiny_model)) as run:
         wait_for(run, lambda s: "another process" in kept(s).get("trouble", ""), 90)
         wait_for(run, lambda s: embedded(s, "door0") > 3, 30)
-        assert any("another process" in said for said in run.warnings)
+        assert any("another process" in said for said in warned(run))
         assert "another process" in shown(run.status())
         holder.close(0)
         wait_for(run, lambda s: stored(s) > 10 and not kept(s)["trouble"], 60)
-        assert any("history: well again" in said for said in run.warnings)
+        assert any("history: well again" in said for said in warned(run))
     shutil.rmtree(tmp_path / "history")
 
 

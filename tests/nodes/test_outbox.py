@@ -19,7 +19,7 @@ from bindstream.config import Config
 from bindstream.latency import AGAIN
 from nodes.supervisor import Supervisor
 from tests.nodes.test_state import config
-from tests.nodes.test_supervisor import wait_for
+from tests.nodes.test_supervisor import wait_for, warned
 
 pytestmark = pytest.mark.slow
 __all__ = ["config"]
@@ -113,5 +113,5 @@ def test_every_event_is_ended_though_the_match_actor_cannot(
     announced = sorted((alert["id"], alert["state"]) for alert in said)
     begun = {name for name, state in announced if state == "started"}
     assert announced == sorted((i, s) for i in begun for s in ("ended", "started"))
-    stands_in = any("did not end in time" in warning for warning in run.warnings)
+    stands_in = any("did not end in time" in warning for warning in warned(run))
     assert stands_in or how == signal.SIGKILL  # after which another may be there in time

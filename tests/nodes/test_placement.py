@@ -17,12 +17,13 @@ from bindstream.config import Config
 from bindstream.errors import ConfigError, ModelError
 from bindstream.keys import client_keys, make_keys
 from nodes.supervisor import Supervisor
-from tests.nodes.test_supervisor import ANY, embedded, wait_for
+from tests.nodes.test_supervisor import ANY, embedded, wait_for, warned
 
 pytestmark = pytest.mark.slow
 
 STORE = 80 * 2**20
-CELLAR_MISSED = "stream cellar: no node of the cluster has {cellar: 1} (placement.resources)"
+MISSED = "no node of the cluster has {cellar: 1} (placement.resources)"
+CELLAR_MISSED, CELLAR_WELL = f"stream cellar: {MISSED}", "stream cellar: well again"
 
 
 @pytest.fixture(scope="module")
@@ -99,19 +100,23 @@ def test_what_uses_a_bus_on_loopback_stays_beside_it(run: Supervisor, cluster: C
 
 
 def test_a_stream_no_node_can_take_is_named_with_what_is_missing(run: Supervisor) -> None:
-    garden = "stream garden: the cluster has no node 10.9.8.7 (placement.node)"
-    assert wait_for(run, lambda s: {CELLAR_MISSED, garden} <= set(s["warnings"]), 15) < 15
+    missing = {
+        "stream cellar": MISSED,
+        "stream garden": "the cluster has no node 10.9.8.7 (placement.node)",
+    }
+    assert wait_for(run, lambda s: missing.items() <= s["troubles"].items(), 15) < 15
+    assert {f"{name}: {what}" for name, what in missing.items()} <= set(warned(run))
 
 
 def test_a_stream_whose_place_is_taken_is_named(run: Supervisor) -> None:
-    begins = "stream attic-second: not started within"
-    wait_for(run, lambda s: any(w.startswith(begins) for w in s["warnings"]), 30)
+    name, begins = "stream attic-second", "not started within"
+    wait_for(run, lambda s: s["troubles"].get(name, "").startswith(begins), 30)
 
 
 @pytest.fixture(scope="module")
 def cellar(run: Supervisor, cluster: Cluster) -> Any:
     """The node of the stream of that name, which joins when it has been missed."""
-    wait_for(run, lambda s: CELLAR_MISSED in s["warnings"], 30)
+    wait_for(run, lambda s: s["troubles"].get("stream cellar") == MISSED, 30)
     node = cluster.add_node(num_cpus=1, resources={"cellar": 1}, object_store_memory=STORE)
     wait_for(run, lambda s: embedded(s, "cellar") >= 2, 60)
     return node
@@ -119,15 +124,17 @@ def cellar(run: Supervisor, cluster: Cluster) -> Any:
 
 def test_a_stream_begins_when_its_node_joins(run: Supervisor, cellar: Any) -> None:
     assert run.status()["streams"]["cellar"]["node"] == cellar.node_id
-    wait_for(run, lambda s: "stream cellar: well again" in s["warnings"], 10)
+    wait_for(run, lambda s: "stream cellar" not in s["troubles"], 10)
+    when = {said["what"]: said["at_ns"] for said in run.status()["warnings"]}
+    assert when[CELLAR_MISSED] < when[CELLAR_WELL] <= time.time_ns() + 10**9
 
 
 def test_a_lost_node_is_named_and_the_other_streams_go_on(
     run: Supervisor, cluster: Cluster, cellar: Any
 ) -> None:
-    wait_for(run, lambda s: "stream cellar: well again" in s["warnings"], 10)
+    wait_for(run, lambda _: CELLAR_WELL in warned(run), 10)
     cluster.remove_node(cellar, allow_graceful=False)
-    wait_for(run, lambda s: list(s["warnings"]).count(CELLAR_MISSED) == 2, 60)
+    wait_for(run, lambda _: warned(run).count(CELLAR_MISSED) == 2, 60)
     before = embedded(run.status(), "anywhere")
     wait_for(run, lambda s: embedded(s, "anywhere") >= before + 2, 20)
 

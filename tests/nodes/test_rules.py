@@ -19,7 +19,7 @@ from bindstream.errors import BusError
 from bindstream.records import Alert
 from bindstream.state import State
 from nodes.supervisor import Supervisor
-from tests.nodes.test_supervisor import wait_for
+from tests.nodes.test_supervisor import wait_for, warned
 
 pytestmark = pytest.mark.slow
 ANY = "tcp://127.0.0.1:0"
@@ -121,8 +121,8 @@ def test_rules_are_remembered_and_their_events_never_lost(tmp_path: Path, tiny_m
             wait_for(run, lambda _, name=name: bool(alerts_of(run, name)), 60)
         os.kill(run.status()["match"]["pid"], signal.SIGKILL)
         wait_for(run, lambda s: s["match"]["restarts"] > 0 and bool(s["match"]["queries"]), 40)
-        (warned,) = said(run, op="query.pause", id="dog")["warnings"]
-        assert warned == "rule 'noise': it raises no alert while 'dog' is not watched for"
+        (doubt,) = said(run, op="query.pause", id="dog")["warnings"]
+        assert doubt == "rule 'noise': it raises no alert while 'dog' is not watched for"
         wait_for(run, lambda s: any("noise" in d for d in s["match"]["doubts"]), 10)
         wait_for(run, lambda _: alerts_of(run, "stays")[0]["state"] == "started", 20)
         last = alerts_of(run, "stays")[0]["id"]
@@ -133,7 +133,7 @@ def test_rules_are_remembered_and_their_events_never_lost(tmp_path: Path, tiny_m
     # It was not drained: the event is open in the file.
     with Supervisor(filed) as run:
         assert paused(run) == known
-        notes = "; ".join(run.warnings)
+        notes = "; ".join(warned(run))
         assert "rule 'dead' stays removed" in notes
         assert "rule 'stays' was added" in notes
         said(run, op="rule.resume", id="cold")

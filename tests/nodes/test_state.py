@@ -20,7 +20,7 @@ from bindstream.errors import BusError, StateError
 from bindstream.records import Alert
 from bindstream.state import State
 from nodes.supervisor import Supervisor
-from tests.nodes.test_supervisor import ANY, taught, wait_for
+from tests.nodes.test_supervisor import ANY, taught, wait_for, warned
 
 pytestmark = pytest.mark.slow
 EAGER = {"on": 0.3, "off": -10, "share": 0, "cooldown_s": 0, "budget": 3600}
@@ -95,7 +95,7 @@ def test_a_run_remembers(config: Config, tmp_path: Path, tiny_model: Path) -> No
         assert len(announced(tmp_path)) == 2 * quiet
     with Supervisor(config) as run:
         assert queries(run) == {"a-dog-barking": True, "my-cat": False}
-        said = "; ".join(run.warnings)
+        said = "; ".join(warned(run))
         assert "'glass' stays removed" in said
         assert "'a-dog-barking' is paused" in said
         assert [a["id"] for a in listed(run) if a["verdict"] == "confirmed"] != []

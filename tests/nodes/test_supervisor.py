@@ -99,6 +99,11 @@ def wait_for(run: Supervisor, what: Callable[[dict[str, Any]], bool], most_s: fl
     pytest.fail(f"not within {most_s} s: {run.status()}")
 
 
+def warned(run: Supervisor) -> list[str]:
+    """What a run said last, in its words."""
+    return [notice.what for notice in run.notices.last]
+
+
 def accounts(status: dict[str, Any], stream: str) -> dict[str, Any]:
     return dict(status["streams"][stream].get("intake", {}).get("accounts", {}))
 
@@ -391,4 +396,4 @@ def test_a_stream_that_cannot_be_started_is_said_and_ends(pictures: Path, tiny_m
     stream = made.streams[0].model_copy(update={"hop_s": 59.0})
     with Supervisor(made.model_copy(update={"streams": (stream,)})) as run:
         wait_for(run, lambda _: run.ended, 30)
-        assert [w for w in run.news() if "door0: cannot be started" in w and "hop" in w]
+        assert [w for w in warned(run) if "door0: cannot be started" in w and "hop" in w]
