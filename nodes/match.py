@@ -27,7 +27,7 @@ from bindstream.sinks import open_sink
 from bindstream.watch import TOGETHER, Watch
 from nodes.announcing import Announcer
 from nodes.lining import Lining
-from nodes.match_health import SHOWN_MOST, MatchHealth, armed, armed_rules, highest
+from nodes.match_health import SHOWN_MOST, Failure, MatchHealth, armed, armed_rules, highest
 from nodes.wiring import Wiring
 
 SETTLE_S = 2.0
@@ -73,13 +73,13 @@ class MatchNode:
         self._newest: dict[str, Embedding] = {}
         self._lock = threading.Lock()
         self._embeddings: dict[str, int] = {}
-        self._alerts = 0
         self._alerts_of: dict[str, int] = {}
         self._latency = Latency()
         self._scores: dict[str, Sequence[Score]] = {}
         self._stopping = threading.Event()
         self._beat_s = self._heard_s = time.monotonic()
-        self._error = ""
+        self._failure = Failure(lasts=lined_up)
+        self._notes: Sequence[str] = ()
         threading.Thread(target=self._run, name="match", daemon=True).start()
 
     def begin(
@@ -106,7 +106,7 @@ class MatchNode:
             for rule in rules:
                 watch.rules.put(rule)
             if history is not None:
-                self._error = "; ".join(recall(watch, history, model, self._clock.now_ns()))
+                self._notes = recall(watch, history, model, self._clock.now_ns())
             for query in queries:
                 watch.put(query)
             # Not before it is whole: one that failed half-way is asked to begin again.
@@ -173,8 +173,7 @@ class MatchNode:
         if (over := mark.over) is not None:
             with self._lock:
                 if self._watch is not None:
-                    ended = self._watch.rules.over(over.stream, failed=over.failed)
-                    self._announce(ended)
+                    self._announce(self._watch.rules.over(over.stream, failed=over.failed))
         return -1
 
     def leave(self, stream: str) -> None:
@@ -189,7 +188,7 @@ class MatchNode:
                 pid=os.getpid(),
                 queries=tuple(q.config.id for q in watch.queries) if watch else None,
                 embeddings=dict(self._embeddings),
-                alerts=self._alerts,
+                alerts=sum(self._alerts_of.values()),
                 alerts_of=dict(self._alerts_of),
                 missed=dict(self._subscriber.missed),
                 refused=self._subscriber.refused + self._foreign + (watch.refused if watch else 0),
@@ -200,14 +199,15 @@ class MatchNode:
                 latency=self._latency.summary(),
                 scores=highest(self._scores.values()),
                 beat_s=time.monotonic() - self._beat_s if watch else 0.0,
-                error="; ".join(filter(None, self._wrong())),
+                error=self._wrong(),
+                notes=tuple(f"match: {note}" for note in self._notes),
                 is_behind=lining is not None and not lining.is_over,
                 passed_ns=lining.passed_ns if lining is not None else -1,
             )
 
-    def _wrong(self) -> list[str]:
+    def _wrong(self) -> str:
         lined_up = self._lining.trouble if self._lining is not None else ""
-        return [self._error, *self._announcer.troubles, lined_up]
+        return "; ".join(filter(None, (self._failure.what, *self._announcer.troubles, lined_up)))
 
     def drain(self, timeout_s: float) -> MatchHealth:
         """Wait until the bus is quiet, end every event, close the sinks, and report.
@@ -259,8 +259,10 @@ class MatchNode:
                     if self._watch is not None:
                         self._pass_on(self._watch, self._clock.now_ns())
                         self._owes(self._watch)
+                        if came:
+                            self._failure.worked()
             except Exception as error:  # one bad record must not end the watch; health says it
-                self._error = f"{type(error).__name__}: {error}"
+                self._failure.failed(error)
 
     def _pass_on(self, watch: Watch, now_ns: int) -> None:
         """What time does: of recordings, what their own time lets go."""
@@ -315,7 +317,6 @@ class MatchNode:
             if self._lining is not None:
                 self._lining.told(alert)
             if alert.state == "started":
-                self._alerts += 1
                 self._alerts_of[alert.query] = self._alerts_of.get(alert.query, 0) + 1
                 shown = ("closed", "delivered", "alerted")
                 self._latency.push({s: t for s, t in alert.stages.items() if s in shown})

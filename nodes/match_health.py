@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ from bindstream.watch import Watch
 
 SHOWN_MOST = 500
 """Lines of very many that health tells of: the scores of the highest z, and the first levels."""
+WELL_S = 10.0
+"""What failed is said for so long at least: whoever asks about once a second has to see it, and one
+that fails with each window of a stream is not well in between."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Armed:
 @dataclass(frozen=True)
 class MatchHealth:
     """What the match actor says of itself; `queries` is None until they were given to it, and its
-    loop does nothing: `beat_s` is 0 until then."""
+    loop does nothing: `beat_s` is 0 until then. `notes` is what happened once and is over."""
 
     pid: int
     queries: tuple[str, ...] | None
@@ -46,8 +50,31 @@ class MatchHealth:
     scores: list[Score]
     beat_s: float
     error: str
+    notes: tuple[str, ...] = ()
     is_behind: bool = False  # windows of recordings wait for their turn
     passed_ns: int = -1  # how far recordings were judged, UTC ns of capture
+
+
+class Failure:
+    """What failed in a turn of the loop: `what` until it works again, "" then.
+
+    Args:
+        lasts: what failed once is said for good: of recordings, what was not judged is missing in
+            what comes of them.
+    """
+
+    def __init__(self, *, lasts: bool) -> None:
+        self.what = ""
+        self._lasts, self._failed_s = lasts, 0.0
+
+    def failed(self, error: Exception) -> None:
+        """A turn failed, by `error`."""
+        self.what, self._failed_s = f"{type(error).__name__}: {error}", time.monotonic()
+
+    def worked(self) -> None:
+        """A turn that had vectors to judge went well."""
+        if not self._lasts and time.monotonic() - self._failed_s > WELL_S:
+            self.what = ""
 
 
 def highest(scores: Iterable[Sequence[Score]]) -> list[Score]:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from bindstream.bus import Broker
+from bindstream.bus import Broker, Publisher
 from bindstream.clock import Clock
 from bindstream.config import Config, JsonlSinkConfig
 from bindstream.errors import BindstreamError
 from bindstream.latency import AGAIN
+from bindstream.records import Embedding
 from bindstream.state import KeptAlert, State
-from nodes import match
+from nodes import match, match_health
 from nodes.match import MatchNode
+from nodes.match_health import MatchHealth
+from nodes.status import troubles
 from nodes.supervisor import Supervisor
 from nodes.watched import FROZEN_S, Watched
 from nodes.wiring import Wiring
+from tests.history.windows import SECOND_NS, window, written
 from tests.state.alerts import alert
 
 ANY = "tcp://127.0.0.1:0"
@@ -112,6 +119,61 @@ def test_no_two_announce_at_a_time(
         MatchNode(wiring, (), None, state.path)
     node.drain(0)
     MatchNode(wiring, (), None, state.path).drain(0)
+
+
+def embedding(wiring: Wiring, seq: int, dim: int = 16) -> Embedding:
+    """A window of a second that has just ended."""
+    now_ns = wiring.clock.now_ns()
+    vector = np.full(dim, dim**-0.5, np.float32)
+    return Embedding("mic", "audio", seq, now_ns - 10**9, now_ns, vector, "m1")
+
+
+def test_what_failed_is_said_until_vectors_are_judged_again(
+    wiring: Wiring, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(match_health, "WELL_S", 0.5)
+    node, bus, seqs = MatchNode(wiring, (), None, state.path), Publisher(wiring.inbound), count()
+    node.begin({}, {}, (), "m1", None, (), {})
+
+    def publish_until(what: Callable[[MatchHealth], bool], dim: int) -> None:
+        until_s = time.monotonic() + 20
+        while not what(node.health()):
+            assert time.monotonic() < until_s, node.health()
+            bus.publish(embedding(wiring, next(seqs), dim))
+            time.sleep(0.1)
+
+    publish_until(lambda health: health.embeddings.get("mic", 0) > 2, dim=16)
+    assert node.health().error == ""
+    publish_until(lambda health: health.error != "", dim=8)  # none of this model's
+    assert node.health().error.startswith("ValueError: ")
+    time.sleep(1.5)  # a quiet time, in which turns go well that have nothing to judge
+    assert node.health().error.startswith("ValueError: ")
+    publish_until(lambda health: health.error == "", dim=16)
+    node.drain(0)
+    bus.close()
+
+
+def test_a_history_that_cannot_be_read_is_said_once_and_is_no_trouble_for_ever(
+    wiring: Wiring, tmp_path: Path
+) -> None:
+    pytest.importorskip("lancedb")
+    folder, model = tmp_path / "history", "m1"
+    now_s = wiring.clock.now_ns() // SECOND_NS
+    start_ns = (now_s - 3600) * SECOND_NS
+    written(folder, [window(model=model, start_ns=start_ns, end_ns=start_ns + SECOND_NS)])
+    for file in folder.rglob("data/*"):
+        file.write_bytes(b"")
+    node = MatchNode(wiring, ())
+    node.begin({}, {}, (), model, folder, (), {})
+    health = node.health()
+    assert health.error == ""
+    (note,) = health.notes
+    assert note.startswith("match: ")
+    assert "cannot be read" in note
+    watched: Watched[MatchHealth] = Watched("match", None, local=True)
+    assert [watched.hear(health), watched.hear(node.health())] == [[note], []]
+    assert troubles([], [], watched) == {}
+    node.drain(0)
 
 
 def test_a_run_of_recordings_does_not_wait_for_a_judge_who_cannot_come(tmp_path: Path) -> None:
