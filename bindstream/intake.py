@@ -6,11 +6,10 @@ import dataclasses
 import math
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bindstream.accounts import Accounts, DropReason, Ledger, Published
+from bindstream.accounts import DropReason, Ledger, Published
 from bindstream.change import Change
 from bindstream.clock import Clock, Now
 from bindstream.config import StreamConfig
@@ -21,46 +20,23 @@ from bindstream.features import features_for
 from bindstream.features.depth import DepthGeometry
 from bindstream.frozen import FrozenCheck
 from bindstream.gate import Gate, Look
+from bindstream.inlet import Inlet
+from bindstream.intake_health import IntakeHealth
 from bindstream.lineup import Lane, Mark
 from bindstream.modalities import MODALITIES
 from bindstream.records import Readings, Sample, Window
-from bindstream.sources import Source, SourceContext
-from bindstream.sources.reader import Reader, ReaderHealth
-from bindstream.sources.registry import open_source
+from bindstream.sources import SourceContext
 from bindstream.windows import Windower
 
 IDLE_S = 0.5
 """A live source that said nothing for this long is idle: its windows then close by the clock. While
 it speaks they close by its own readings, however long those take to arrive."""
 
-REOPEN_S = 10.0
-"""A live source that said nothing for this long is opened again; drivers that know better, such as
-those of network cameras, give up sooner by themselves."""
-
 
 class Hearer(Protocol):
     """Is given every Sample of a stream as it came. Neither raises nor keeps a sensor waiting."""
 
     def push(self, sample: Sample) -> None: ...
-
-
-@dataclass(frozen=True)
-class IntakeHealth:
-    """What one stream's sensor side can say of itself.
-
-    `refused` counts readings that were late, duplicate, invalid, or from a clock that jumped;
-    `void` is the reason of the latest window that could not be used; `frozen` says that the sensor
-    gives the very same readings again and again ("" = it does not). `change` is by how much the
-    latest window differed that the stream's gate compared, by the names of its levels.
-    """
-
-    reader: ReaderHealth
-    accounts: Accounts
-    refused: dict[str, int]
-    void: str
-    notes: dict[str, int]
-    frozen: str
-    change: dict[str, float]
 
 
 class Intake:
@@ -91,7 +67,6 @@ class Intake:
         self.config = config
         self._lane = Lane(config.name) if lined_up else None
         self.clock = clock
-        self._run_time = run_time
         self._now: Now = run_time or clock  # for stages, which hosts compare
         self._hearers = tuple(hearers)
         self.ledger = Ledger(ledger)
@@ -99,8 +74,8 @@ class Intake:
         # An earlier process of this run had readings up to the end of its last window; the windows
         # that were still open then reach back by one window more.
         resume_ns = max(self.ledger.end_ns - round(modality.window_s * 1e9), 0)
-        self._context = SourceContext(config.name, config.modality, clock, start_ns, resume_ns)
-        self._source: Source | None = None
+        context = SourceContext(config.name, config.modality, clock, start_ns, resume_ns)
+        self._inlet = Inlet(config, context, run_time)
         self._windower = Windower(
             config.name,
             config.modality,
@@ -122,30 +97,24 @@ class Intake:
             Gate(config.modality, gate.levels(config.modality), gate.refresh_s) if gate else None
         )
         self._frozen = FrozenCheck()
-        self._taken: deque[Sample] = deque()
         self._closed: deque[Window] = deque()
         self._raised: Exception | None = None
         self._void = ""
         self._flushed = False
-        self._reader = Reader(self._make, stale_s=REOPEN_S)
-
-    def _make(self) -> Source:
-        self._source = open_source(self.config.source, self._context)
-        return self._source
 
     @property
     def recorded(self) -> bool:
         """True once a recording is open: its time comes from the file, not from the clock."""
-        return self._source is not None and self._source.recorded
+        return self._inlet.recorded
 
     @property
     def silent(self) -> bool:
         """True while a live source says nothing for longer than its modality allows."""
         stale_s = MODALITIES[self.config.modality].stale_s
-        return not self.recorded and self._reader.health().silent_s > stale_s
+        return not self.recorded and self._inlet.health().silent_s > stale_s
 
     def start(self) -> None:
-        self._reader.start()
+        self._inlet.start()
 
     def poll(self, timeout_s: float, most: int = 4) -> list[Window]:
         """Up to `most` closed windows, oldest first: model inputs, or raw and marked `same_as`.
@@ -172,24 +141,19 @@ class Intake:
         return ready
 
     def _cut(self, timeout_s: float) -> None:
-        if not self._taken:
-            samples = self._reader.take(timeout_s)
-            if self._run_time is not None and not self.recorded:
-                samples = [self._run_time.stamp(sample) for sample in samples]
-            self._taken.extend(samples)
+        self._inlet.wait(timeout_s)
         unheard_ns = self._windower.unheard_ns
         # Of a recording no further than to its next window: whoever keeps evidence holds no more
         # than some seconds, and alerts come when the windows were judged.
-        while self._taken and not (self._closed and self.recorded):
-            sample = self._taken.popleft()
+        while not (self._closed and self.recorded) and (sample := self._inlet.next()) is not None:
             self._close(self._windower.push(sample), sample.offset_ns)
             for hearer in self._hearers:
                 hearer.push(sample)
-        if self._reader.ended:
-            if not self._flushed and not self._taken:
+        if self._inlet.ended:
+            if not self._flushed:
                 self._flushed = True
                 self._close(self._windower.flush(), 0)
-        elif not self.recorded and self._reader.health().silent_s > IDLE_S:
+        elif not self.recorded and self._inlet.health().silent_s > IDLE_S:
             self._close(self._windower.due(self.clock.now_ns()), 0)
         self.ledger.add_unheard(self._windower.unheard_ns - unheard_ns)
 
@@ -200,6 +164,7 @@ class Intake:
             self._lane.cut(windows, passed_ns + offset_ns if passed_ns >= 0 else -1)
 
     def _ready(self, window: Window) -> Window | None:
+        self._inlet.handed_out()
         stages = {**window.stages, "closed": self._now.now_ns()}
         window = dataclasses.replace(window, stages=stages)
         self.ledger.capture(window.seq, window.end_ns)
@@ -293,18 +258,17 @@ class Intake:
         return self._lane.mark()
 
     def _end(self, lane: Lane) -> None:
-        over_ns = getattr(self._source, "over_ns", 0) if self.ended else 0
-        lane.end(over_ns, failed=self._reader.health().state == "failed")
+        over_ns = self._inlet.over_ns if self.ended else 0
+        lane.end(over_ns, failed=self._inlet.health().state == "failed")
 
     @property
     def ended(self) -> bool:
         """True once a recording is over and its last windows were handed out."""
-        return self._reader.ended and self._flushed and not self._closed
+        return self._inlet.ended and self._flushed and not self._closed
 
     def health(self) -> IntakeHealth:
-        notes = getattr(self._source, "notes", None)
         refused: Counter[str] = self._windower.counts
-        reader = self._reader.health()
+        reader = self._inlet.health()
         if reader.state == "ended" and not self.ended:
             detail = "the recording was read; its last windows are not done yet"
             reader = dataclasses.replace(reader, state="live", detail=detail)
@@ -313,13 +277,14 @@ class Intake:
             accounts=self.ledger.read(),
             refused=dict(refused),
             void=self._void,
-            notes=notes() if callable(notes) else {},
+            notes=self._inlet.notes,
             frozen=self._frozen.warning,
             change=_finite(self._gate.change) if self._gate else {},
+            behind_s=self._inlet.behind_s(closed=bool(self._closed)),
         )
 
     def stop(self) -> None:
-        self._reader.stop()
+        self._inlet.stop(closed=bool(self._closed))
 
 
 def _finite(change: Change) -> Change:

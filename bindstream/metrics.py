@@ -136,6 +136,9 @@ def _sensors(status: Status) -> Figures:
         yield "counter", name, what, ("stream",), [((n,), said[key]) for n, said in readers]
     silent = [((name,), said["silent_s"]) for name, said in readers]
     yield "gauge", "source_silent_seconds", "Since the last sample.", ("stream",), silent
+    behind = [((name,), said) for name, said in _streams(status, "intake", "behind_s")]
+    what = "How far what is played has fallen behind its schedule; 0 for live sources."
+    yield "gauge", "stream_behind_seconds", what, ("stream",), behind
     refused = [
         ((name, reason), count)
         for name, said in _streams(status, "intake", "refused")

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bindstream.accounts import Accounts
+from bindstream.combine.fused import LATE_S
 from nodes.embed import EmbedHealth
 from nodes.history import HistoryHealth
 from nodes.match_health import MatchHealth
@@ -15,6 +16,9 @@ from nodes.watched import Watched
 
 UNSTARTED_S = 15.0
 """A stream whose process has not answered for so long since it was asked for is worth a word."""
+BEHIND_S = LATE_S
+"""What is played so far behind its schedule is worth a word: rules across streams count what comes
+later for less, where there are live streams, too."""
 
 
 def actor_status(watched: Watched[Any]) -> dict[str, Any]:
@@ -69,6 +73,12 @@ def troubles(
             said[f"stream {stream.name}"] = health.error or health.intake.frozen
         elif reader.state == "live" and health.silent:
             said[f"stream {stream.name}"] = f"silent for {reader.silent_s:.0f} s"
+        elif reader.state == "live" and health.intake.behind_s > BEHIND_S:
+            said[f"stream {stream.name}"] = (
+                f"{health.intake.behind_s:.0f} s behind its schedule, its alerts with it: this "
+                "machine is too slow for all that is asked of it; choose a lower `speed`, fewer "
+                "streams, `gate: true`, or a smaller model (or `precision: int8`)"
+            )
         if health.evidence is not None and health.evidence.trouble:
             said[f"evidence of {stream.name}"] = health.evidence.trouble
         if health.recording is not None and health.recording.trouble:

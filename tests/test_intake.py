@@ -28,6 +28,7 @@ from bindstream.intake import Intake
 from bindstream.modalities import MODALITIES, SENSORS
 from bindstream.records import Sample, Window
 from tests.devices.mjpeg_server import MjpegServer
+from tests.test_schedule import HandClock
 
 S = 1_000_000_000
 CLOCK = Clock.read()
@@ -260,10 +261,101 @@ def test_a_live_streams_windows_close_by_the_clock_and_silence_is_added_up() -> 
             captured = intake.ledger.read().captured
         intake.stop()
     assert not intake.recorded
+    assert intake.health().behind_s == 0
     assert captured >= 3
     assert intake.ledger.read().pending == captured - intake.ledger.read().dropped["void"]
     lags_s = [(w.stages["closed"] - w.end_ns) / S for w in windows]
     assert min(lags_s) >= 0.05 - 0.01
+
+
+# Behind the schedule --------------------------------------------------------------------------
+
+
+def read_whole(clock: HandClock, samples: int = 50, **options: Any) -> Intake:
+    """Of a scene of 5 s all readings wait to be taken."""
+    clock.set(100)  # everything is long due
+    intake = Intake(scene("audio", **{"speed": 1, **options}), clock, START_NS)
+    intake.start()
+    until_s = time.monotonic() + 20
+    while (health := intake.health()).reader.samples < samples:
+        assert time.monotonic() < until_s, health
+        time.sleep(0.01)
+    return intake
+
+
+@pytest.mark.parametrize("speed", [1.0, 2.0])
+def test_what_is_played_falls_behind_for_as_long_as_something_of_it_waits(speed: float) -> None:
+    clock = HandClock()
+    intake = read_whole(clock, speed=speed)
+    (first,) = intake.poll(0, most=1)
+    due_s = (first.end_ns - START_NS) / S / speed
+    behind_s = intake.health().behind_s
+    # A window is closed some readings of 0.1 s after its end, and the next one waits.
+    assert 100 - due_s - 0.5 <= behind_s < 100 - due_s
+    clock.set(140)
+    assert intake.health().behind_s == pytest.approx(behind_s + 40)
+    others: list[Window] = []
+    while not intake.ended:
+        others += intake.poll(0, most=1)
+    assert [w.seq for w in others] == [1, 2, 3]
+    last_s = 140 - 5 / speed  # the last reading's
+    assert intake.health().behind_s == pytest.approx(last_s)
+    clock.set(200)  # nothing waits: so late was the last
+    assert intake.health().behind_s == pytest.approx(last_s)
+    intake.stop()
+
+
+def test_windows_that_wait_are_behind_though_all_readings_were_taken() -> None:
+    clock = HandClock()
+    intake = read_whole(clock, length_s=2, samples=20)
+    intake._inlet.wait(0)
+    while intake._inlet.next() is not None:
+        pass
+    assert intake.health().behind_s == 0  # no window was late yet
+    intake._closed.append(Window("audio0", "audio", 0, 0, 1, np.zeros(32000, np.float32), 1.0))
+    for now_s in (110, 150):
+        clock.set(now_s)
+        assert intake.health().behind_s == pytest.approx(now_s - 2)
+    intake.stop()
+
+
+def test_what_was_stopped_falls_behind_no_further() -> None:
+    clock = HandClock()
+    intake = read_whole(clock)
+    intake.poll(0, most=1)
+    behind_s = intake.health().behind_s
+    intake.stop()
+    clock.set(500)
+    intake.stop()
+    assert intake.health().behind_s == behind_s > 90
+
+
+def test_before_anything_was_taken_and_at_max_nothing_is_behind() -> None:
+    clock = HandClock()
+    waits = read_whole(clock)
+    assert waits.health().behind_s == 0
+    waits.stop()
+    at_max = read_whole(clock, speed="max")
+    assert at_max.poll(0, most=1)
+    assert at_max.health().behind_s == 0
+    at_max.stop()
+
+
+def test_what_is_played_in_time_is_not_behind() -> None:
+    clock = HandClock()
+    intake = Intake(scene("audio", speed=1), clock, START_NS)
+    intake.start()
+    windows: list[Window] = []
+    until_s = time.monotonic() + 20
+    for into_s in np.arange(0.55, 5.1, 0.5):  # five readings become due at each step
+        clock.set(into_s)
+        while intake.health().reader.samples < min(int(into_s * 10), 50):
+            assert time.monotonic() < until_s, intake.health()
+            time.sleep(0.005)
+        windows += intake.poll(0)
+        assert intake.health().behind_s < 0.5
+    assert len(windows) >= 3
+    intake.stop()
 
 
 WHAT_A_SENSOR_PROCESS_HOLDS = """

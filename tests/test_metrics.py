@@ -33,7 +33,7 @@ def status(**over: Any) -> dict[str, Any]:
     }
     kitchen = {
         "accounts": ACCOUNTS.plain(),
-        "intake": {"reader": reader, "refused": {"late": 3}},
+        "intake": {"reader": reader, "refused": {"late": 3}, "behind_s": 12.5},
         "restarts": 1,
         "evidence": None,
         "recording": {"written_bytes": {"kitchen": 5000}, "samples": {"kitchen": 50}, "lost": {}},
@@ -99,6 +99,7 @@ def test_the_accounts_balance_in_what_is_scraped(found: Any) -> None:
 def test_what_else_the_status_says_is_there_in_units_of_the_base(found: Any) -> None:
     for name, labels, value in (
         ("readings_refused_total", {"stream": "kitchen", "reason": "late"}, 3),
+        ("stream_behind_seconds", {"stream": "kitchen"}, 12.5),
         ("source_losses_total", {"stream": "kitchen"}, 1),
         ("actor_restarts_total", {"actor": "match"}, 3),
         ("alerts_total", {"query": "a-dog"}, 2),

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from bindstream.scene import Verdict
 
 
+BEHIND_S = 1.0
+"""What is played is said to be behind its schedule from here on: less comes and goes with every
+window."""
+
+
 def streams_table(said: dict[str, Any]) -> RenderableType:
     """A line a stream: its device's state and its accounts; below, what there is to say of each."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -36,7 +41,9 @@ def streams_table(said: dict[str, Any]) -> RenderableType:
             state, accounts = intake["reader"]["state"], intake["accounts"]
             style = _STYLES.get(state, "yellow")
             again = f"restarted {stream['restarts']} times" if stream["restarts"] else ""
-            notes = [again, stream.get("error"), intake["reader"]["detail"], intake["void"]]
+            behind = _behind(intake["behind_s"], state)
+            detail = intake["reader"]["detail"]
+            notes = [again, stream.get("error"), detail, intake["void"], behind]
         counts = _counts(accounts, stream.get("tower_saved_s", 0.0)) if accounts else [""] * 5
         table.add_row(name, f"[{style}]{state}[/]", *counts)
         below += [_note(name, note) for note in notes if note]
@@ -46,6 +53,13 @@ def streams_table(said: dict[str, Any]) -> RenderableType:
             words = " ".join(map(str, column.cells)).split()
             column.min_width = max(map(len, words), default=0)
     return Group(table, *below)
+
+
+def _behind(behind_s: float, state: str) -> str:
+    """How late what is played is, or was at its end; nothing if it is hardly so."""
+    if behind_s < BEHIND_S:
+        return ""
+    return f"{'ended ' if state == 'ended' else ''}{behind_s:.0f} s behind its schedule"
 
 
 def _counts(accounts: dict[str, Any], tower_saved_s: float) -> list[str]:

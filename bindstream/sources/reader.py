@@ -126,6 +126,12 @@ class Reader:
         return taken
 
     @property
+    def oldest(self) -> Sample | None:
+        """What has waited longest to be taken; None if nothing waits."""
+        with self._lock:
+            return self._mailbox[0] if self._mailbox else None
+
+    @property
     def ended(self) -> bool:
         """True once a recording is over (or the source can never work) and all of it was taken."""
         with self._lock:

@@ -113,6 +113,11 @@ class RecordingSource:
         return self._options.stream or self._context.stream
 
     @property
+    def begins_ns(self) -> int:
+        """When what is played begins, UTC ns of capture: what is due at the run's beginning."""
+        return self._from_ns
+
+    @property
     def over_ns(self) -> int:
         """When what is played is over, UTC ns of capture: the same for all of its streams."""
         return self._until_ns + self._round * self._shift_ns

@@ -19,7 +19,7 @@ def said(detail: str, reused: int = 0) -> dict[str, Any]:
     accounts = {"captured": 3 + reused, "embedded": 1, "reused": reused, "pending": 0}
     accounts |= {"dropped": {"void": 0, "overload": 2}}  # type: ignore[dict-item]
     reader = {"state": "waiting", "detail": detail}
-    intake = {"reader": reader, "accounts": accounts, "void": ""}
+    intake = {"reader": reader, "accounts": accounts, "void": "", "behind_s": 0.0}
     return {
         "streams": {"door": {"intake": intake, "restarts": 0, "error": "", "tower_saved_s": 1.26}}
     }
@@ -48,6 +48,26 @@ def test_what_a_gate_saved_is_shown_where_it_saved_anything() -> None:
         with console.capture() as capture:
             console.print(streams_table(said("", reused)))
         assert re.search(shown, capture.get())
+
+
+@pytest.mark.parametrize(
+    ("behind_s", "state", "shown"),
+    [
+        (48.7, "live", "door: 49 s behind its schedule"),
+        (48.7, "ended", "door: ended 49 s behind its schedule"),
+        (0.4, "live", ""),
+    ],
+)
+def test_what_is_played_late_is_said_of_its_stream(behind_s: float, state: str, shown: str) -> None:
+    status = said("")
+    intake = status["streams"]["door"]["intake"]
+    intake["behind_s"], intake["reader"]["state"] = behind_s, state
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(streams_table(status))
+    lines = [line.strip() for line in capture.get().splitlines()]
+    assert shown in lines
+    assert any("behind" in line for line in lines) == bool(shown)
 
 
 def test_a_history_says_what_it_keeps_and_what_it_could_not() -> None:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from nodes.status import troubles
+import pytest
+
+from bindstream.accounts import DROP_REASONS, Accounts
+from bindstream.intake_health import IntakeHealth
+from bindstream.sources.reader import ReaderHealth, State
+from nodes.status import BEHIND_S, troubles
+from nodes.stream import StreamHealth
 from nodes.watched import Watched
 
 
@@ -14,7 +20,33 @@ def failed(name: str) -> Watched[Any]:
     return watched
 
 
+def playing(behind_s: float, state: State = "live", error: str = "") -> Watched[StreamHealth]:
+    """A stream that plays a recording so far behind its schedule."""
+    accounts = Accounts(9, 9, 0, dict.fromkeys(DROP_REASONS, 0), 0.0)
+    reader = ReaderHealth(state, "", opens=1, losses=0, samples=90, dropped=0, silent_s=0.1)
+    intake = IntakeHealth(reader, accounts, {}, "", {}, "", {}, behind_s)
+    watched: Watched[StreamHealth] = Watched("mic", None, local=True)
+    over = state == "ended"
+    watched.health = StreamHealth(1, "n", intake, 0, False, 0.0, ended=over, error=error)
+    return watched
+
+
 def test_an_actor_that_cannot_be_started_is_said() -> None:
     said = troubles([failed("mic")], [failed("embed-0")], failed("match"), failed("history"))
     why = "cannot be started: StateError: its file is gone"
     assert said == dict.fromkeys(["stream mic", "embed-0", "match", "history"], why)
+
+
+def test_a_stream_that_is_played_far_behind_its_schedule_is_said_with_the_way_out() -> None:
+    said = troubles([playing(48.7)], [], None)
+    assert list(said) == ["stream mic"]
+    assert said["stream mic"].startswith("49 s behind its schedule")
+    assert "`speed`" in said["stream mic"]
+    assert troubles([playing(48.7, error="OSError: x")], [], None) == {"stream mic": "OSError: x"}
+
+
+@pytest.mark.parametrize(
+    ("behind_s", "state"), [(BEHIND_S, "live"), (0.0, "live"), (48.7, "ended")]
+)
+def test_one_that_is_nearly_in_time_or_over_is_well(behind_s: float, state: State) -> None:
+    assert troubles([playing(behind_s, state)], [], None) == {}

@@ -247,6 +247,17 @@ def test_recording_waits_for_whoever_takes_and_loses_nothing(started) -> None:
     assert (health.state, health.dropped, health.opens) == ("ended", 0, 1)
 
 
+def test_what_has_waited_longest_is_known_and_stays(started) -> None:
+    reader = Reader(lambda: Scripted(counting(), recorded=True), capacity=5)
+    assert reader.oldest is None
+    started(reader)
+    until(lambda: reader.health().samples >= 5)
+    assert [reader.oldest.start_ns, reader.oldest.start_ns] == [0, 0]
+    taken(reader, 5)
+    until(lambda: reader.oldest is not None)
+    assert reader.oldest.start_ns >= 5
+
+
 def test_a_broken_recording_fails_instead_of_playing_again(started) -> None:
     def script() -> Iterator[list[Sample]]:
         yield [sample(0)]

@@ -87,6 +87,7 @@ def test_a_part_holds_what_began_within_it(path: Path) -> None:
     starts = [(sample.start_ns - START_NS) / SECOND_NS for sample in played(one)]
     assert 1.05 <= min(starts) < 1.2
     assert 2.3 < max(starts) < 2.5
+    assert one.begins_ns == START_NS + round(1.05 * SECOND_NS)
     assert one.over_ns == START_NS + round(2.5 * SECOND_NS)
 
 
