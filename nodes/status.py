@@ -75,9 +75,9 @@ def troubles(
             said[f"stream {stream.name}"] = f"silent for {reader.silent_s:.0f} s"
         elif reader.state == "live" and health.intake.behind_s > BEHIND_S:
             said[f"stream {stream.name}"] = (
-                f"{health.intake.behind_s:.0f} s behind its schedule, its alerts with it: this "
-                "machine is too slow for all that is asked of it; choose a lower `speed`, fewer "
-                "streams, `gate: true`, or a smaller model (or `precision: int8`)"
+                f"more than {BEHIND_S:.0f} s behind its schedule, its alerts with it: too much is "
+                "asked of its host, or of that of a stream that it waits for; choose a lower "
+                "`speed`, fewer streams, `gate: true`, or a smaller model (or `precision: int8`)"
             )
         if health.evidence is not None and health.evidence.trouble:
             said[f"evidence of {stream.name}"] = health.evidence.trouble
