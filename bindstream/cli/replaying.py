@@ -35,7 +35,8 @@ LAST_WORDS_S = 0.5
 
 
 class Lines:
-    """Where the lines of a replay go: a file, the standard output, or nowhere.
+    """Where the lines of a replay go: a file (with the folders on the way to it), the standard
+    output, or nowhere.
 
     Raises:
         DataError: the file cannot be written.
@@ -50,6 +51,8 @@ class Lines:
             to = Path(name)
         self.path = to
         try:
+            if not to.parent.exists():
+                to.parent.mkdir(parents=True, exist_ok=True)
             to.write_bytes(b"")
         except OSError as error:
             what = f"it cannot be written: {error.strerror or error}."

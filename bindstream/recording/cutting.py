@@ -45,6 +45,7 @@ def cut(
     out. Returns what the file holds of each stream.
 
     Args:
+        out: the file; folders on the way to it that are not there are made.
         from_ns, until_ns: log times, UTC ns: from the first, before the second.
         streams: all if None. Alerts are of no one stream, and always in it.
         told: is given the log time that has been reached, now and then.
@@ -60,6 +61,8 @@ def cut(
     facts = {**recording.facts, "cut_of": recording.path.name}
     written = 0
     try:
+        if not out.parent.exists():
+            out.parent.mkdir(parents=True, exist_ok=True)
         segment = Segment(out, [*sensor_channels(chosen), *result_channels(chosen)], facts)
     except FileExistsError:
         raise RecordingError(

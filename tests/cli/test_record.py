@@ -193,7 +193,7 @@ def test_info_of_a_damaged_recording_says_what_is_damaged(
 def test_cut_keeps_the_very_same_samples(
     recorded: Path, tmp_path: Path, bindstream: Command
 ) -> None:
-    out = tmp_path / "part.mcap"
+    out = tmp_path / "not" / "there" / "part.mcap"
     args = ("--from", "1", "--to", "2.5", "--streams", "wrist,stove", "--out", out)
     done = bindstream("record", "cut", recorded, *args)
     assert done.code == 0, done.err
@@ -249,7 +249,7 @@ def test_a_span_that_is_none_is_an_error(
 def test_export_writes_sound_with_silence_where_nothing_was_recorded(
     recorded: Path, tmp_path: Path, bindstream: Command
 ) -> None:
-    out = tmp_path / "out"
+    out = tmp_path / "not" / "there" / "out"
     done = bindstream("record", "export", recorded, "--out", out, "--streams", "kitchen,wrist")
     assert done.code == 0, done.err
     with wave.open(str(out / "kitchen.wav")) as file:

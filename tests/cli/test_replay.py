@@ -52,7 +52,7 @@ def test_alerts_are_shown_and_what_it_took(
 def test_lines_are_printed_or_written_alike_and_repeat(
     bindstream: Command, path: Path, tmp_path: Path
 ) -> None:
-    to = tmp_path / "a.jsonl"
+    to = tmp_path / "not" / "there" / "a.jsonl"
     done = bindstream("replay", path, "--windows", "--json")
     written = bindstream("replay", path, "--windows", "--out", to, "--speed", 40)
     assert (done.code, written.code) == (0, 0)
@@ -110,8 +110,10 @@ def test_no_recording_and_no_place_to_write_are_said(
 ) -> None:
     gone = bindstream("replay", tmp_path / "gone")
     assert (gone.code, "no such recording" in gone.err) == (1, True)
-    shut = bindstream("replay", path, "--out", tmp_path / "no" / "a.jsonl")
-    assert (shut.code, "cannot be written" in shut.err) == (1, True)
+    (tmp_path / "file").write_text("")
+    for place in ("file/a.jsonl", "file/no/a.jsonl"):
+        shut = bindstream("replay", path, "--out", tmp_path / place)
+        assert (shut.code, "cannot be written: Not a directory" in shut.err) == (1, True)
 
 
 def test_what_another_model_saw_is_said(bindstream: Command, path: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bindstream.errors import RecordingError
 from bindstream.recording import Recording, recorder
 from bindstream.recording.cutting import cut
 from bindstream.recording.mcap_file import McapFile, Message, Place
@@ -38,6 +39,18 @@ def test_only_chunks_that_have_any_of_the_part_are_read(
     assert {name: total.samples for name, total in totals.items()} == {"stove": 10, "wrist": 10}
     assert 0 < len(read) < 20
     assert all(place.end_ns >= begin and place.start_ns < end for place in read)
+
+
+def test_folders_on_the_way_are_made_where_they_can_be(recorded: Path, tmp_path: Path) -> None:
+    part = tmp_path / "not" / "there" / "part.mcap"
+    (tmp_path / "file").write_text("")
+    with Recording(recorded) as recording:
+        cut(recording, part, BEGIN_NS, BEGIN_NS + S)
+        for place in ("file/part.mcap", "file/no/part.mcap"):
+            with pytest.raises(RecordingError, match="cannot be made: Not a directory"):
+                cut(recording, tmp_path / place)
+    with Recording(part) as kept:
+        assert kept.streams["stove"].samples == kept.streams["wrist"].samples == 10
 
 
 def test_ctrl_c_leaves_no_half_of_it(recorded: Path, tmp_path: Path) -> None:
