@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from bindstream.config import Config
@@ -82,7 +83,9 @@ def test_an_alert_that_was_written_and_not_told_is_told_by_the_next_process(
         wait_for(run, lambda _: bool(outbox(run)), 60)
         written = outbox(run)
         killed = run.status()["match"]["pid"]
-        os.kill(killed, signal.SIGKILL)  # it stands in the pipe, with the alert in hand
+        standing = psutil.Process(killed)
+        standing.kill()  # it stands in the pipe, with the alert in hand
+        standing.wait(10)
         assert pipe.read(0.5) == []
         wait_for(run, lambda s: s["match"]["pid"] != killed and not outbox(run), 40)
         said = pipe.read(1.0)
