@@ -6,14 +6,17 @@
 # PYTHON=python3.12     another Python (3.10 or newer)
 # TORCH_INDEX=URL       another build of torch, e.g. https://download.pytorch.org/whl/cpu
 # TESTS="-k config"     what pytest is given
+# WORKERS=0             no test beside another; else two files at a time, or as many as it says
 
 PYTHON ?= python3
 VENV ?= .venv
 TORCH_INDEX ?=
 TESTS ?=
+WORKERS ?= 2
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .PHONY: install demo test slow clean
@@ -40,11 +43,11 @@ test: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not slow" $(TESTS)
+	$(PYTEST) -m "not slow" $(TESTS)
 
 slow: install
 	@deploy/install-debian-packages
-	$(BIN)/python -m pytest -m slow $(TESTS)
+	$(PYTEST) -m slow $(TESTS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
