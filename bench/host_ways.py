@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from sensor_faults import MS, START_NS, S
 
-from bindstream.exchange import EVERY_S, PROBES
-from bindstream.host_offset import Exchange, HostOffset
+from bindstream.clocks.exchange import EVERY_S, PROBES
+from bindstream.clocks.offset import Exchange, HostOffset
 
 AHEAD_NS, PPM = 3_700 * MS, 80
 MINUTES = 10

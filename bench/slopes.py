@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dejitter import Dejitter
 
-from bindstream.envelope import Envelope, Point
+from bindstream.clocks.envelope import Envelope, Point
 
 HALF_LIFE_S = 15.0
 """As long as the product's window of a device that tells its own time."""

@@ -14,11 +14,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
+from bindstream.clocks.kernel import read_kernel_clock
 from bindstream.config import Config, StreamConfig
 from bindstream.devices import list_devices
 from bindstream.errors import BindstreamError
-from bindstream.kernel_clock import read_kernel_clock
 from bindstream.models.precision import Precision
 from bindstream.records import ModalityName
 from bindstream.sources import SourceContext

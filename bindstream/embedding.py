@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bindstream.accounts import Published
-from bindstream.clock import Now
+from bindstream.clocks.host import Now
 from bindstream.errors import BindstreamError
 from bindstream.records import Embedding, ModalityName, Stages, Window
 

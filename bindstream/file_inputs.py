@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.errors import ConfigError, DataError
 from bindstream.features import features_for
 from bindstream.features.views import video_frames, views

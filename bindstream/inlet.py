@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from bindstream.clocks.exchange import RunTime
 from bindstream.config import StreamConfig
-from bindstream.exchange import RunTime
 from bindstream.records import Sample
 from bindstream.schedule import Schedule, schedule_of
 from bindstream.sources import Source, SourceContext

@@ -11,11 +11,11 @@ from typing import Protocol
 
 from bindstream.accounts import DropReason, Ledger, Published
 from bindstream.change import Change
-from bindstream.clock import Clock, Now
+from bindstream.clocks.exchange import RunTime
+from bindstream.clocks.host import Clock, Now
 from bindstream.config import StreamConfig
 from bindstream.embedding import Outcome
 from bindstream.errors import DataError
-from bindstream.exchange import RunTime
 from bindstream.features import features_for
 from bindstream.features.depth import DepthGeometry
 from bindstream.frozen import FrozenCheck

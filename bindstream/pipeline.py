@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 from bindstream.accounts import Accounts
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.config import Config, load_config
 from bindstream.embedding import Embedder
 from bindstream.errors import BindstreamError

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bindstream.budget.heard import Heard, Piece
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.config import StreamConfig
 from bindstream.embedding import Embedder, Encoder
 from bindstream.errors import DataError

@@ -1,18 +1,18 @@
 """The five records that travel: Sample, Window, Embedding, Score, Alert.
 
-All are frozen. Times are UTC nanoseconds of *capture* (see `bindstream.clock`) unless the name
+All are frozen. Times are UTC nanoseconds of *capture* (see `bindstream.clocks`) unless the name
 says otherwise; `receive_ns` is when the host got the data and is never mixed with capture times.
 `stages` maps a stage's name to the nanosecond, on the run's clock, at which the stage was done with
 the item.
 
 `clock` names the clock that stamped a record: that of the host its sensor hangs on. `offset_ns` is
 what has to be added to its times to be on the run's clock (0 on the run's own host; measured by
-`bindstream.exchange` elsewhere); `on_run_clock` does that, and whoever compares streams compares
-what came out of it. `uncertainty_ns` is how far the times may lie from the truth on the run's
-clock: delays of the sensor that cannot be told, and on another host the doubt of the offset, added
-up, since either may be all one-sided. How far the run's own clock may lie from UTC is the same for
-every stream and is not in it: that is `Clock.uncertainty_ns`, to be added where true time of day is
-asked for.
+`bindstream.clocks.exchange` elsewhere); `on_run_clock` does that, and whoever compares streams
+compares what came out of it. `uncertainty_ns` is how far the times may lie from the truth on the
+run's clock: delays of the sensor that cannot be told, and on another host the doubt of the offset,
+added up, since either may be all one-sided. How far the run's own clock may lie from UTC is the
+same for every stream and is not in it: that is `Clock.uncertainty_ns`, to be added where true time
+of day is asked for.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.control import Answer, Request
 from bindstream.errors import ConfigError, StateError
 from bindstream.state import State

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.records import Alert
 from bindstream.sinks import Delivery, Sink
 from bindstream.state import open_memory

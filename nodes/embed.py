@@ -16,7 +16,7 @@ from typing import Any
 
 from bindstream.accounts import Published
 from bindstream.bus import Publisher
-from bindstream.clock import Now
+from bindstream.clocks.host import Now
 from bindstream.config import ModelConfig
 from bindstream.embedding import Batcher, Embedder, Outcome, stamped
 from bindstream.records import Embedding, ModalityName, Window

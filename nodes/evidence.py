@@ -7,7 +7,7 @@ import threading
 import time
 
 from bindstream.bus import Subscriber, is_loopback
-from bindstream.clock import Now
+from bindstream.clocks.host import Now
 from bindstream.evidence import EvidenceHealth, Keeper
 from bindstream.keys import client_keys
 from bindstream.records import Alert

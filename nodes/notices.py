@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bindstream.clock import Now
+from bindstream.clocks.host import Now
 
 KEPT = 100
 """Notices that are kept: those of a night, while a run of months stays small."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bindstream.clock import Clock
+from bindstream.clocks.exchange import RunTime, TimeServer
+from bindstream.clocks.host import Clock
 from bindstream.config import BusConfig
-from bindstream.exchange import RunTime, TimeServer
 from nodes.cluster import reachable
 from nodes.wiring import Wiring
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.replay.transcript import TranscriptFile
 
 MATCH = "match"
@@ -17,7 +17,7 @@ class Wiring:
     """One run: its clock, where its ledgers lie, its bus, as every node can reach it, and the names
     of its streams: vectors of others are none of this run's.
 
-    `time` is where other hosts ask for the run's time (see `bindstream.exchange`).
+    `time` is where other hosts ask for the run's time (see `bindstream.clocks.exchange`).
 
     `lined_up` says that all are recordings, whose windows are judged in one order (see
     `bindstream.lineup`); `transcript` is where this is written down, if anywhere.

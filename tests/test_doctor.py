@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bindstream import doctor
+from bindstream.clocks.kernel import KernelClock
 from bindstream.config import Config
 from bindstream.doctor import Finding, examine
-from bindstream.kernel_clock import KernelClock
 
 
 def config_of(model: Path | str, **bus: str) -> Config:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.embedding import KEPT, REMEMBERED_NS, Batcher, Embedder, stamped
 from bindstream.modalities import MODALITIES
 from bindstream.models import load_model

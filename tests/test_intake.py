@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bindstream.calibration import WARM_UP
-from bindstream.clock import Clock
+from bindstream.clocks.exchange import RunTime, TimeServer
+from bindstream.clocks.host import Clock
 from bindstream.config import StreamConfig
 from bindstream.errors import DataError
-from bindstream.exchange import RunTime, TimeServer
 from bindstream.frozen import FROZEN_AFTER
 from bindstream.intake import Intake
 from bindstream.modalities import MODALITIES, SENSORS
@@ -362,7 +362,7 @@ WHAT_A_SENSOR_PROCESS_HOLDS = """
 import json, sys
 import psutil
 import nodes.stream  # what Ray imports to make a stream actor
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.config import StreamConfig
 from bindstream.intake import Intake
 

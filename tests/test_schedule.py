@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.config import StreamConfig
 from bindstream.records import Sample
 from bindstream.schedule import Schedule, schedule_of

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.config import Config
 from bindstream.sources.addresses import HIDDEN, redacted, without_stated
 

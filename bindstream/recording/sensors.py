@@ -6,7 +6,7 @@ import resource
 import time
 from dataclasses import dataclass
 
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.config import Config, StreamConfig
 from bindstream.config.record import RecordConfig
 from bindstream.recording.tape import Tape

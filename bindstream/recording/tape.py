@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bindstream.accounts import Accounts
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.config import Config
 from bindstream.config.record import RecordConfig, missing
 from bindstream.errors import MissingPackageError

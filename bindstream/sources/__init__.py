@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.records import ModalityName, Sample
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from bindstream.clocks.device import DeviceClock, Placed
 from bindstream.errors import SourceError
 from bindstream.records import ModalityName, Sample
 from bindstream.sources import SourceContext
@@ -19,7 +20,6 @@ from bindstream.sources.imu_reading import ImuParser, Reading
 from bindstream.sources.imu_text import TextParser
 from bindstream.sources.lines import Line, find_port, open_line
 from bindstream.sources.witmotion import SETUP, SETUP_BAUD, WitMotionParser
-from bindstream.timing import DeviceClock, Placed
 
 FIRST_S = 4.0
 """Opening a port restarts many boards: they take so long to send a first reading."""
@@ -105,7 +105,7 @@ def device_clock(*, timed: bool) -> DeviceClock[Any]:
 
 class ImuLine:
     """A live IMU. Times are the device's own where it sends them, laid on the host's; else those of
-    readings that come at an even rate, as measured. See `bindstream.timing`."""
+    readings that come at an even rate, as measured. See `bindstream.clocks.device`."""
 
     recorded = False
 

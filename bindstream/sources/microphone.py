@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from bindstream.clocks.device import DeviceClock
 from bindstream.errors import SourceError
 from bindstream.records import ModalityName, Sample
 from bindstream.sources import EndOfStream, SourceContext
@@ -21,7 +22,6 @@ from bindstream.sources.sound_capture import BLOCK_S, SoundCapture
 from bindstream.sources.sound_file import SoundFile
 from bindstream.sources.sound_pieces import RATE_HZ, Piece, SoundPieces
 from bindstream.sources.sound_ring import Block
-from bindstream.timing import DeviceClock
 
 LATENESS_S = 0.25
 """A piece is 0.1 s long, a block 0.02 s, and the resampler keeps some 0.03 s back."""
@@ -98,7 +98,7 @@ class _Mono:
 
 class LiveSound:
     """An input. A block's time comes from the count of samples, laid on the host's time along the
-    lower envelope of the blocks' arrivals (`bindstream.timing`)."""
+    lower envelope of the blocks' arrivals (`bindstream.clocks.device`)."""
 
     recorded = False
 

@@ -15,12 +15,12 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import numpy as np
 from numpy.typing import NDArray
 
+from bindstream.clocks.sender import UNKNOWN_DELAY_NS, Placed, SenderClock
 from bindstream.errors import SourceError
 from bindstream.sources import SourceContext
 from bindstream.sources.addresses import redacted
 from bindstream.sources.frames import SILENCE_S, WAIT_S, Frame, RateCap, lost
 from bindstream.sources.pictures import require_cv2
-from bindstream.sources.sender_clock import UNKNOWN_DELAY_NS, Placed, SenderClock
 
 STAMP_HEADER = "x-timestamp"
 """Seconds with a fraction: mjpg-streamer, uStreamer and the ESP32 camera server send it."""

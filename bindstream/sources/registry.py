@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.errors import ConfigError
 from bindstream.records import ModalityName
 from bindstream.sources import Source, SourceContext

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bindstream.clocks.sender import UNKNOWN_DELAY_NS
 from bindstream.errors import MissingPackageError
 from bindstream.sources import SourceContext
 from bindstream.sources.frames import Frame, lost
-from bindstream.sources.sender_clock import UNKNOWN_DELAY_NS
 
 BELIEVED_NS = 2_000_000_000
 """The driver's frame time is the kernel's monotonic stamp if it is this close to now."""

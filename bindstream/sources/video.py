@@ -12,13 +12,13 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from bindstream.clocks.sender import Placed, SenderClock
 from bindstream.errors import MissingPackageError, SourceError
 from bindstream.sources import EndOfStream, SourceContext
 from bindstream.sources.addresses import redacted
 from bindstream.sources.frames import SILENCE_S, WAIT_S, Frame, RateCap, lost
 from bindstream.sources.options import PlaybackOptions
 from bindstream.sources.playback import Playback
-from bindstream.sources.sender_clock import Placed, SenderClock
 
 OPEN_S = 3.0
 PRFT = struct.Struct("<q")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.errors import BindstreamError, DataError, MissingPackageError
 from bindstream.features.audio import LEAST_SAMPLES, RATE_HZ, filterbank
 from bindstream.features.depth import disparity

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.config import StreamConfig
 from bindstream.errors import BindstreamError, ConfigError
 from bindstream.modalities import SENSORS

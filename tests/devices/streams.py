@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.errors import SourceError
 from bindstream.records import ModalityName, Sample
 from bindstream.sources import Source, SourceContext

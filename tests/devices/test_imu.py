@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.errors import SourceError
 from bindstream.records import Sample
 from bindstream.sources import Source, SourceContext

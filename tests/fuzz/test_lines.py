@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.errors import SourceError
 from bindstream.sources import SourceContext
 from bindstream.sources.imu_columns import ColumnsOptions

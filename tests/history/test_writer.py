@@ -144,7 +144,7 @@ def test_the_run_goes_on_after_a_restart_and_nothing_is_kept_twice(tmp_path: Pat
 KILLED = """
 import sys, time
 from pathlib import Path
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from tests.history.windows import window, writer
 
 made, clock = writer(Path(sys.argv[1]), flush_s=0.2), Clock.read()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.errors import ConfigError
 from bindstream.state import KeptAlert, State
 from nodes.alert_desk import AlertDesk

@@ -15,7 +15,7 @@ from PIL import Image
 
 from bindstream.accounts import Ledger
 from bindstream.bus import Subscriber
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.config import Config
 from bindstream.records import Embedding
 from nodes.books import Books

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bindstream.bus import Broker, Subscriber
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.config import ModelConfig
 from bindstream.embedding import Batcher
 from bindstream.gate import bare

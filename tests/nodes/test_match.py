@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bindstream.bus import Broker, Publisher
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.config import Config, JsonlSinkConfig
 from bindstream.errors import BindstreamError
 from bindstream.latency import AGAIN

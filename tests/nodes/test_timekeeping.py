@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bindstream.bus import Subscriber
-from bindstream.clock import Clock
+from bindstream.clocks.exchange import TimeServer
+from bindstream.clocks.host import Clock
 from bindstream.config import BusConfig, Config
-from bindstream.exchange import TimeServer
 from bindstream.records import Embedding, on_run_clock
 from nodes import supervisor as supervisor_module
 from nodes import timekeeping

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.config import Config, load_config
 from bindstream.recording.facts import facts_of, public_yaml
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.config import Config
 from bindstream.config.record import RecordConfig
 from bindstream.recording import Recorder

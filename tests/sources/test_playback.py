@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.sources import SourceContext
 from bindstream.sources.playback import Playback
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.config import Config
 from bindstream.errors import ConfigError, SourceError
 from bindstream.records import ModalityName, Sample

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
 from bindstream.errors import ConfigError
 from bindstream.modalities import MODALITIES, SENSORS
 from bindstream.records import ModalityName, Sample, Window

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bindstream import kernel_clock
-from bindstream.kernel_clock import KernelClock, read_kernel_clock
+from bindstream.clocks import kernel as kernel_module
+from bindstream.clocks.kernel import KernelClock, read_kernel_clock
 
 
 def kernel(monkeypatch: pytest.MonkeyPatch, state: int, **told: int) -> None:
@@ -24,7 +24,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch, state: int, **told: int) -> None:
         return state
 
     loaded = SimpleNamespace(adjtimex=adjtimex)
-    monkeypatch.setattr(kernel_clock.ctypes, "CDLL", lambda *_, **__: loaded)
+    monkeypatch.setattr(kernel_module.ctypes, "CDLL", lambda *_, **__: loaded)
 
 
 def test_this_kernel_answers_and_its_clock_goes_on() -> None:
@@ -56,9 +56,9 @@ def test_a_clock_that_nothing_keeps_is_of_unknown_error(
 
 
 def test_where_there_is_no_such_call_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel_clock.ctypes, "CDLL", lambda *_, **__: SimpleNamespace())
+    monkeypatch.setattr(kernel_module.ctypes, "CDLL", lambda *_, **__: SimpleNamespace())
     assert read_kernel_clock() == KernelClock(False, None)
 
 
 def test_the_kernel_has_room_for_all_that_it_writes() -> None:
-    assert ctypes.sizeof(kernel_clock._Timex) >= 208  # of 64-bit Linux
+    assert ctypes.sizeof(kernel_module._Timex) >= 208  # of 64-bit Linux

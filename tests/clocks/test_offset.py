@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bindstream.host_offset import PARTED_NS, Exchange, HostOffset
+from bindstream.clocks.offset import PARTED_NS, Exchange, HostOffset
 
 S, MS, US = 1_000_000_000, 1_000_000, 1_000
 NOW = 1_790_000_000 * S

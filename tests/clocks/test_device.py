@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bindstream.timing import DeviceClock, Placed
+from bindstream.clocks.device import DeviceClock, Placed
 
 MS = 1_000_000
 S = 1_000_000_000

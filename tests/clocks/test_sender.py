@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bindstream.sources.sender_clock import (
+from bindstream.clocks.sender import (
     LEAST_UNCERTAINTY_NS,
     UNKNOWN_DELAY_NS,
     Placed,

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 import zmq
 
-from bindstream import exchange
-from bindstream.clock import Clock
+from bindstream.clocks import exchange
+from bindstream.clocks.exchange import UNKNOWN_NS, RunTime, TimeServer
+from bindstream.clocks.host import Clock
 from bindstream.errors import BusError
-from bindstream.exchange import UNKNOWN_NS, RunTime, TimeServer
 from bindstream.keys import make_keys
 from bindstream.records import Sample, on_run_clock
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bindstream.kernel_clock import read_kernel_clock
+from bindstream.clocks.kernel import read_kernel_clock
 
 STRAYED_NS = 100_000_000
 """A wall clock that moved so far against the monotonic one was set: services that keep it right
@@ -68,7 +68,7 @@ class Clock:
 
     `uncertainty_ns` is how far this clock may have been from UTC when it was read: half of the
     tightest bracket around the reading, and what the kernel says of its clock's error (see
-    `bindstream.kernel_clock`). None: nothing kept the host's clock on UTC, so that nobody knows.
+    `bindstream.clocks.kernel`). None: nothing kept the host's clock on UTC, so that nobody knows.
     It is the same for all that is stamped by this clock and is not part of any record's
     `uncertainty_ns`, which is against the run's clock.
     """

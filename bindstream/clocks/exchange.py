@@ -24,9 +24,9 @@ from pathlib import Path
 import zmq
 
 from bindstream.bus import connect, make_client
-from bindstream.clock import Clock
+from bindstream.clocks.host import Clock
+from bindstream.clocks.offset import Exchange, HostOffset, Offset
 from bindstream.errors import BusError
-from bindstream.host_offset import Exchange, HostOffset, Offset
 from bindstream.keys import client_keys
 from bindstream.records import Sample
 from bindstream.responder import Responder

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from bindstream import clock as clock_module
-from bindstream.clock import Clock
-from bindstream.kernel_clock import KernelClock
+from bindstream.clocks import host
+from bindstream.clocks.host import Clock
+from bindstream.clocks.kernel import KernelClock
 
 
 def test_now_is_utc_to_a_millisecond() -> None:
@@ -56,11 +56,11 @@ def test_a_process_of_another_host_reads_its_own() -> None:
 def test_what_the_kernel_says_of_its_error_counts_beside_the_reading(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(clock_module, "read_kernel_clock", lambda: KernelClock(True, 3_000_000))
+    monkeypatch.setattr(host, "read_kernel_clock", lambda: KernelClock(True, 3_000_000))
     read = Clock.read()
     assert read.uncertainty_ns is not None
     assert 3_000_000 < read.uncertainty_ns < 13_000_000
-    monkeypatch.setattr(clock_module, "read_kernel_clock", lambda: KernelClock(False, None))
+    monkeypatch.setattr(host, "read_kernel_clock", lambda: KernelClock(False, None))
     assert Clock.read().uncertainty_ns is None
 
 

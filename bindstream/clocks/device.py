@@ -2,9 +2,9 @@
 
 Delay only ever adds: what a device stamped at tick t arrives at the host's time of t plus some
 delay, so the truth lies along the lower envelope of the (tick, arrival) points. `DeviceClock` lays
-a line under the recent ones (see `bindstream.envelope`), and begins a new one where the device's
-clock was set. Measured against recursive least squares and the Lab Streaming Layer's dejittering by
-bench/time.py: an average follows whatever is delayed, the envelope does not.
+a line under the recent ones (see `bindstream.clocks.envelope`), and begins a new one where the
+device's clock was set. Measured against recursive least squares and the Lab Streaming Layer's
+dejittering by bench/time.py: an average follows whatever is delayed, the envelope does not.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from bindstream.envelope import Envelope, Point, slope_under
+from bindstream.clocks.envelope import Envelope, Point, slope_under
 
 SLEW = 0.05
 """How much faster or slower time runs while it catches up with a better fit: never backwards."""
