@@ -3,8 +3,9 @@
     python bench/time.py [--runs 3] [--only NAME] [--json FILE]
 
 Lays the readings of each faulty sensor (bench/sensor_faults.py) on the host's time as the product
-does (bindstream/clocks/device.py), with the same clock model but a slope by recursive least squares,
-and as the Lab Streaming Layer does (bench/dejitter.py). Prints for each: the error against the truth, median and 99th percentile from 10 s on in ms, and the 99th percentile once a
+does (bindstream/clocks/device.py), with the same clock model but a slope by recursive least
+squares, and as the Lab Streaming Layer does (bench/dejitter.py). Prints for each: the error against
+the truth, median and 99th percentile from 10 s on in ms, and the 99th percentile once a
 constant error is taken away (LSL follows the mean delay, and leaves that to whoever knows the
 sensor); how long it took until the 99th percentile of every later second was within 5 ms; how many
 readings had come when a jump of the sensor's clock was found, the slowest; and how many readings
