@@ -93,6 +93,11 @@ class Inlet:
         return self._schedule.behind_s(closed=closed, waiting=waiting)
 
     @property
+    def catching_up(self) -> bool:
+        """As `IntakeHealth.catching_up`; from any thread."""
+        return self._schedule is not None and self._schedule.catching_up
+
+    @property
     def recorded(self) -> bool:
         """True once a recording is open: its time comes from the file, not from the clock."""
         return self._source is not None and self._source.recorded

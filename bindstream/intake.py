@@ -281,6 +281,7 @@ class Intake:
             frozen=self._frozen.warning,
             change=_finite(self._gate.change) if self._gate else {},
             behind_s=self._inlet.behind_s(closed=bool(self._closed)),
+            catching_up=self._inlet.catching_up,
         )
 
     def stop(self) -> None:

@@ -8,6 +8,10 @@ from bindstream.records import Sample
 from bindstream.sources import Source, SourceContext
 from bindstream.sources.options import SourceOptions
 
+CATCH_UP = 2.0
+"""What begins late, since its process took long to start, is given so many times its lateness to
+catch up: enough where it could be played at one and a half times its speed."""
+
 
 class Schedule:
     """When the readings of one stream that is played are due, and how late they are handed out.
@@ -29,10 +33,14 @@ class Schedule:
         self._start_ns, self._begins_ns, self._speed = context.start_ns, begins_ns, speed
         self._reached_ns = max(context.resume_ns, begins_ns)
         self._late_s = 0.0
+        self._in_time_by_ns: int | None = None  # not known before the first reading
 
     def take(self, sample: Sample) -> None:
         """A reading went into the windows."""
         self._reached_ns = self._with(sample)
+        if self._in_time_by_ns is None:
+            late_s = self._since_due_s(self._reached_ns)
+            self._in_time_by_ns = self._clock.now_ns() + round(CATCH_UP * late_s * 1e9)
 
     def hand_out(self) -> None:
         """A window that the latest reading closed goes out now."""
@@ -51,6 +59,11 @@ class Schedule:
         if waiting is not None:
             return self._since_due_s(self._with(waiting))
         return self._late_s
+
+    @property
+    def catching_up(self) -> bool:
+        """True from the beginning on for `CATCH_UP` times as long as the first reading was late."""
+        return self._in_time_by_ns is None or self._clock.now_ns() < self._in_time_by_ns
 
     def _with(self, sample: Sample) -> int:
         return max(self._reached_ns, sample.end_ns + sample.offset_ns)

@@ -8,6 +8,7 @@ from typing import Any
 
 from bindstream.accounts import Accounts
 from bindstream.combine.fused import LATE_S
+from bindstream.intake_health import IntakeHealth
 from nodes.embed import EmbedHealth
 from nodes.history import HistoryHealth
 from nodes.match_health import MatchHealth
@@ -18,7 +19,7 @@ UNSTARTED_S = 15.0
 """A stream whose process has not answered for so long since it was asked for is worth a word."""
 BEHIND_S = LATE_S
 """What is played so far behind its schedule is worth a word: rules across streams count what comes
-later for less, where there are live streams, too."""
+later for less, where there are live streams, too. One that catches up after a late start is not."""
 
 
 def actor_status(watched: Watched[Any]) -> dict[str, Any]:
@@ -47,6 +48,10 @@ def stream_status(
     return said
 
 
+def _is_behind(intake: IntakeHealth) -> bool:
+    return intake.behind_s > BEHIND_S and not intake.catching_up
+
+
 def troubles(
     streams: Iterable[Watched[StreamHealth]],
     embedders: Iterable[Watched[EmbedHealth]],
@@ -73,7 +78,7 @@ def troubles(
             said[f"stream {stream.name}"] = health.error or health.intake.frozen
         elif reader.state == "live" and health.silent:
             said[f"stream {stream.name}"] = f"silent for {reader.silent_s:.0f} s"
-        elif reader.state == "live" and health.intake.behind_s > BEHIND_S:
+        elif reader.state == "live" and _is_behind(health.intake):
             said[f"stream {stream.name}"] = (
                 f"more than {BEHIND_S:.0f} s behind its schedule, its alerts with it: too much is "
                 "asked of its host, or of that of a stream that it waits for; choose a lower "

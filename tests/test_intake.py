@@ -261,7 +261,7 @@ def test_a_live_streams_windows_close_by_the_clock_and_silence_is_added_up() -> 
             captured = intake.ledger.read().captured
         intake.stop()
     assert not intake.recorded
-    assert intake.health().behind_s == 0
+    assert (intake.health().behind_s, intake.health().catching_up) == (0, False)
     assert captured >= 3
     assert intake.ledger.read().pending == captured - intake.ledger.read().dropped["void"]
     lags_s = [(w.stages["closed"] - w.end_ns) / S for w in windows]
@@ -290,6 +290,7 @@ def test_what_is_played_falls_behind_for_as_long_as_something_of_it_waits(speed:
     (first,) = intake.poll(0, most=1)
     due_s = (first.end_ns - START_NS) / S / speed
     behind_s = intake.health().behind_s
+    assert intake.health().catching_up  # it began late
     # A window is closed some readings of 0.1 s after its end, and the next one waits.
     assert 100 - due_s - 0.5 <= behind_s < 100 - due_s
     clock.set(140)
@@ -300,8 +301,9 @@ def test_what_is_played_falls_behind_for_as_long_as_something_of_it_waits(speed:
     assert [w.seq for w in others] == [1, 2, 3]
     last_s = 140 - 5 / speed  # the last reading's
     assert intake.health().behind_s == pytest.approx(last_s)
-    clock.set(200)  # nothing waits: so late was the last
+    clock.set(310)  # nothing waits: so late was the last
     assert intake.health().behind_s == pytest.approx(last_s)
+    assert not intake.health().catching_up
     intake.stop()
 
 
@@ -337,7 +339,7 @@ def test_before_anything_was_taken_and_at_max_nothing_is_behind() -> None:
     waits.stop()
     at_max = read_whole(clock, speed="max")
     assert at_max.poll(0, most=1)
-    assert at_max.health().behind_s == 0
+    assert (at_max.health().behind_s, at_max.health().catching_up) == (0, False)
     at_max.stop()
 
 

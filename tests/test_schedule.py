@@ -103,6 +103,44 @@ def test_what_an_earlier_process_took_in_is_not_late() -> None:
     assert one.behind_s(closed=False, waiting=reading(0.1)) == 4
 
 
+@pytest.mark.parametrize(("speed", "late_s"), [(1.0, 9.0), (2.0, 9.5)])
+def test_what_begins_late_has_twice_as_long_to_catch_up(speed: float, late_s: float) -> None:
+    clock = HandClock()
+    one = schedule(clock, speed)
+    clock.set(10)
+    assert one.catching_up  # nothing was taken yet
+    one.take(reading(1))
+    clock.set(10 + 2 * late_s - 0.1)
+    one.take(reading(2))
+    assert one.catching_up
+    assert one.behind_s(closed=True, waiting=None) > 5
+    clock.set(10 + 2 * late_s)
+    assert not one.catching_up
+    one.take(reading(3))  # it is late, and was given its time
+    assert not one.catching_up
+
+
+def test_what_begins_in_time_and_falls_behind_then_is_not_catching_up() -> None:
+    clock = HandClock()
+    one = schedule(clock)
+    clock.set(1)
+    one.take(reading(1))
+    assert not one.catching_up
+    clock.set(20)
+    assert not one.catching_up
+
+
+def test_a_process_that_goes_on_for_an_earlier_one_is_late_by_what_it_missed() -> None:
+    clock = HandClock()
+    clock.set(312)
+    one = schedule(clock, resume_s=300)
+    one.take(reading(300.1))
+    clock.set(335)
+    assert one.catching_up
+    clock.set(336)
+    assert not one.catching_up
+
+
 def scheduled(source: dict[str, Any], modality: str = "vision") -> Schedule | None:
     config = StreamConfig.model_validate({"name": "a", "modality": modality, "source": source})
     context = SourceContext("a", config.modality, HandClock(), START_NS)

@@ -20,11 +20,13 @@ def failed(name: str) -> Watched[Any]:
     return watched
 
 
-def playing(behind_s: float, state: State = "live", error: str = "") -> Watched[StreamHealth]:
+def playing(
+    behind_s: float, state: State = "live", error: str = "", *, catching_up: bool = False
+) -> Watched[StreamHealth]:
     """A stream that plays a recording so far behind its schedule."""
     accounts = Accounts(9, 9, 0, dict.fromkeys(DROP_REASONS, 0), 0.0)
     reader = ReaderHealth(state, "", opens=1, losses=0, samples=90, dropped=0, silent_s=0.1)
-    intake = IntakeHealth(reader, accounts, {}, "", {}, "", {}, behind_s)
+    intake = IntakeHealth(reader, accounts, {}, "", {}, "", {}, behind_s, catching_up)
     watched: Watched[StreamHealth] = Watched("mic", None, local=True)
     over = state == "ended"
     watched.health = StreamHealth(1, "n", intake, 0, False, 0.0, ended=over, error=error)
@@ -50,3 +52,9 @@ def test_a_stream_that_is_played_far_behind_its_schedule_is_said_with_the_way_ou
 )
 def test_one_that_is_nearly_in_time_or_over_is_well(behind_s: float, state: State) -> None:
     assert troubles([playing(behind_s, state)], [], None) == {}
+
+
+def test_one_that_catches_up_after_a_late_start_is_well() -> None:
+    assert troubles([playing(48.7, catching_up=True)], [], None) == {}
+    said = troubles([playing(48.7, error="OSError: x", catching_up=True)], [], None)
+    assert said == {"stream mic": "OSError: x"}
