@@ -161,8 +161,9 @@ class Lining:
             self._leave(stream)
 
     def _leave(self, stream: str) -> None:
-        self._lineup.leave(stream)
-        self._left.add(stream)
+        if stream in self._lineup.running:  # not one that was over before its node was lost
+            self._lineup.leave(stream)
+            self._left.add(stream)
 
     def put(self, embeddings: Iterable[Embedding]) -> None:
         """Vectors, as they come."""
@@ -222,7 +223,8 @@ class Lining:
             late = lineup.late
             said += [f"{late} windows came too late to stand in order"] if late else []
             if self._left:
-                said.append(f"not waited for, nothing is heard of: {', '.join(sorted(self._left))}")
+                left = ", ".join(sorted(self._left))
+                said.append(f"for a time nothing was heard of {left}: the others did not wait")
             return "; ".join(said)
 
     def close(self) -> None:

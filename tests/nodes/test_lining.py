@@ -109,9 +109,15 @@ def test_a_stream_whose_node_is_lost_holds_nobody_until_it_is_back() -> None:
     lining.say_gone(match, [never, lost], homeless={"b", "c"})
     assert judged(one) == [("a", 2), ("a", 60)]
     assert one.mark(Mark("a", BEGUN_NS + 91 * S)) == BEGUN_NS + 91 * S
-    assert "b" in one.trouble
-
     assert one.mark(Mark("b", BEGUN_NS + 70 * S)) == BEGUN_NS + 70 * S  # it is back
+    assert one.trouble == "for a time nothing was heard of b: the others did not wait"
+
+
+def test_a_stream_that_was_over_before_its_node_was_lost_is_no_trouble() -> None:
+    one = Lining({"a", "b"})
+    one.mark(Mark("b", BEGUN_NS + 1 * S, (), Over(BEGUN_NS + 1 * S, "b")))
+    one.leave("b")
+    assert one.trouble == ""
 
 
 def test_what_goes_is_written_down(tmp_path: Path) -> None:
