@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -49,17 +49,19 @@ class Notices:
             self._last.append(notice)
             self._new.append(notice)
 
-    def follow(self, troubles: Mapping[str, str]) -> None:
+    def follow(self, troubles: Mapping[str, str], over: Container[str] = ()) -> None:
         """Say what went wrong since the last call, and what is well again. What is still wrong is
         not said again, though its words change: they may count seconds.
 
         Args:
             troubles: all of now: who each concerns, and what is wrong.
+            over: who is at an end, and well again no more.
         """
         with self._lock:
             before, self._troubles = self._troubles, dict(troubles)
             self._add(f"{name}: {what}" for name, what in troubles.items() if name not in before)
-            self._add(f"{name}: well again" for name in before if name not in troubles)
+            well = [name for name in before if name not in troubles and name not in over]
+            self._add(f"{name}: well again" for name in well)
 
     def insist(self, name: str, trouble: str) -> None:
         """Say a trouble even where another one of that name was said, if it is not the same."""

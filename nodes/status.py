@@ -48,6 +48,13 @@ def stream_status(
     return said
 
 
+def over(streams: Iterable[Watched[StreamHealth]]) -> set[str]:
+    """Streams whose recording has ended, as `troubles` names them: one that was behind its schedule
+    ended so."""
+    ended = [s.name for s in streams if s.health and s.health.intake.reader.state == "ended"]
+    return {f"stream {name}" for name in ended}
+
+
 def _is_behind(intake: IntakeHealth) -> bool:
     return intake.behind_s > BEHIND_S and not intake.catching_up
 

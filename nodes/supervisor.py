@@ -36,7 +36,7 @@ from nodes.matching import Matching
 from nodes.notices import Notices
 from nodes.placement import actor, here, homeless, placed
 from nodes.recording import BusRecording
-from nodes.status import actor_status, stream_status, troubles
+from nodes.status import actor_status, over, stream_status, troubles
 from nodes.stream import StreamHealth, StreamNode
 from nodes.timekeeping import Timekeeper
 from nodes.watched import START_S, Watched, gather, reason
@@ -197,7 +197,7 @@ class Supervisor:
                 self._recording.due()
                 others |= self._recording.troubles()
             now = troubles(self._streams, self._embedders, self._match, self._history)
-            self.notices.follow(now | others)
+            self.notices.follow(now | others, over(self._streams))
 
     def _everyone(self) -> list[Watched[Any]]:
         others = (self._match, self._history)

@@ -58,6 +58,15 @@ def test_a_trouble_is_said_when_it_comes_and_when_it_is_over() -> None:
     ]
 
 
+def test_what_ended_in_trouble_is_not_called_well_again() -> None:
+    notices = Notices(Ticking())
+    notices.follow({"stream door": "behind", "stream hall": "behind", "clock": "was set"})
+    notices.follow({"stream hall": "behind"}, over={"stream door"})
+    notices.follow({}, over={"stream door"})
+    assert notices.status()["troubles"] == {}
+    assert words(notices.news())[3:] == ["clock: well again", "stream hall: well again"]
+
+
 def test_troubles_are_as_they_were_followed_though_the_caller_changes_his() -> None:
     notices, now = Notices(Ticking()), {"clock": "was set"}
     notices.follow(now)

@@ -9,7 +9,7 @@ import pytest
 from bindstream.accounts import DROP_REASONS, Accounts
 from bindstream.intake_health import IntakeHealth
 from bindstream.sources.reader import ReaderHealth, State
-from nodes.status import BEHIND_S, troubles
+from nodes.status import BEHIND_S, over, troubles
 from nodes.stream import StreamHealth
 from nodes.watched import Watched
 
@@ -52,6 +52,11 @@ def test_a_stream_that_is_played_far_behind_its_schedule_is_said_with_the_way_ou
 )
 def test_one_that_is_nearly_in_time_or_over_is_well(behind_s: float, state: State) -> None:
     assert troubles([playing(behind_s, state)], [], None) == {}
+
+
+def test_only_a_stream_whose_recording_has_ended_is_over() -> None:
+    assert over([playing(48.7, "ended")]) == {"stream mic"}
+    assert over([playing(48.7), playing(0.0, "failed"), failed("mic")]) == set()
 
 
 def test_one_that_catches_up_after_a_late_start_is_well() -> None:
