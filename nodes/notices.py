@@ -83,6 +83,12 @@ class Notices:
         with self._lock:
             return list(self._last)
 
+    @property
+    def troubles(self) -> dict[str, str]:
+        """By name what is wrong now."""
+        with self._lock:
+            return dict(self._troubles)
+
     def status(self) -> dict[str, Any]:
         """`warnings`, the last `SHOWN` notices, and `troubles`, by name what is wrong now."""
         with self._lock:

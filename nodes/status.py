@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -20,6 +20,13 @@ UNSTARTED_S = 15.0
 BEHIND_S = LATE_S
 """What is played so far behind its schedule is worth a word: rules across streams count what comes
 later for less, where there are live streams, too. One that catches up after a late start is not."""
+IN_TIME_S = BEHIND_S / 2
+"""One of which that was said is well again from here on: delays come and go with every window."""
+BEHIND = (
+    f"fell more than {BEHIND_S:.0f} s behind its schedule, its alerts with it: too much is asked "
+    "of its host, or of that of a stream that it waits for; choose a lower `speed`, fewer streams, "
+    "`gate: true`, or a smaller model (or `precision: int8`)"
+)
 
 
 def actor_status(watched: Watched[Any]) -> dict[str, Any]:
@@ -55,8 +62,9 @@ def over(streams: Iterable[Watched[StreamHealth]]) -> set[str]:
     return {f"stream {name}" for name in ended}
 
 
-def _is_behind(intake: IntakeHealth) -> bool:
-    return intake.behind_s > BEHIND_S and not intake.catching_up
+def _is_behind(name: str, intake: IntakeHealth, before: Mapping[str, str]) -> bool:
+    least_s = IN_TIME_S if before.get(f"stream {name}") == BEHIND else BEHIND_S
+    return intake.behind_s > least_s and not intake.catching_up
 
 
 def troubles(
@@ -64,8 +72,13 @@ def troubles(
     embedders: Iterable[Watched[EmbedHealth]],
     match: Watched[MatchHealth] | None,
     history: Watched[HistoryHealth] | None = None,
+    before: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """What is wrong now: who it concerns, and what."""
+    """What is wrong now: who it concerns, and what.
+
+    Args:
+        before: what was wrong when this was asked last.
+    """
     said: dict[str, str] = {}
     for stream in streams:
         if stream.failed:
@@ -85,12 +98,8 @@ def troubles(
             said[f"stream {stream.name}"] = health.error or health.intake.frozen
         elif reader.state == "live" and health.silent:
             said[f"stream {stream.name}"] = f"silent for {reader.silent_s:.0f} s"
-        elif reader.state == "live" and _is_behind(health.intake):
-            said[f"stream {stream.name}"] = (
-                f"more than {BEHIND_S:.0f} s behind its schedule, its alerts with it: too much is "
-                "asked of its host, or of that of a stream that it waits for; choose a lower "
-                "`speed`, fewer streams, `gate: true`, or a smaller model (or `precision: int8`)"
-            )
+        elif reader.state == "live" and _is_behind(stream.name, health.intake, before or {}):
+            said[f"stream {stream.name}"] = BEHIND
         if health.evidence is not None and health.evidence.trouble:
             said[f"evidence of {stream.name}"] = health.evidence.trouble
         if health.recording is not None and health.recording.trouble:

@@ -196,7 +196,8 @@ class Supervisor:
             if self._recording is not None:
                 self._recording.due()
                 others |= self._recording.troubles()
-            now = troubles(self._streams, self._embedders, self._match, self._history)
+            actors = self._streams, self._embedders, self._match, self._history
+            now = troubles(*actors, before=self.notices.troubles)
             self.notices.follow(now | others, over(self._streams))
 
     def _everyone(self) -> list[Watched[Any]]:

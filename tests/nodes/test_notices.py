@@ -72,6 +72,8 @@ def test_troubles_are_as_they_were_followed_though_the_caller_changes_his() -> N
     notices.follow(now)
     now.clear()
     notices.status()["troubles"].clear()
+    notices.troubles.clear()
+    assert notices.troubles == {"clock": "was set"}
     notices.follow({})
     assert words(notices.news()) == ["clock: was set", "clock: well again"]
 

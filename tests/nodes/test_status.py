@@ -9,7 +9,7 @@ import pytest
 from bindstream.accounts import DROP_REASONS, Accounts
 from bindstream.intake_health import IntakeHealth
 from bindstream.sources.reader import ReaderHealth, State
-from nodes.status import BEHIND_S, over, troubles
+from nodes.status import BEHIND_S, IN_TIME_S, over, troubles
 from nodes.stream import StreamHealth
 from nodes.watched import Watched
 
@@ -42,7 +42,7 @@ def test_an_actor_that_cannot_be_started_is_said() -> None:
 def test_a_stream_that_is_played_far_behind_its_schedule_is_said_with_the_way_out() -> None:
     said = troubles([playing(48.7)], [], None)
     assert list(said) == ["stream mic"]
-    assert said["stream mic"].startswith("more than 5 s behind its schedule")
+    assert said["stream mic"].startswith("fell more than 5 s behind its schedule")
     assert "`speed`" in said["stream mic"]
     assert troubles([playing(48.7, error="OSError: x")], [], None) == {"stream mic": "OSError: x"}
 
@@ -52,6 +52,14 @@ def test_a_stream_that_is_played_far_behind_its_schedule_is_said_with_the_way_ou
 )
 def test_one_that_is_nearly_in_time_or_over_is_well(behind_s: float, state: State) -> None:
     assert troubles([playing(behind_s, state)], [], None) == {}
+
+
+def test_one_that_was_far_behind_is_well_when_it_is_well_in_time() -> None:
+    far = troubles([playing(BEHIND_S + 0.1)], [], None)
+    assert troubles([playing(BEHIND_S - 0.1)], [], None, before=far) == far
+    assert troubles([playing(IN_TIME_S)], [], None, before=far) == {}
+    other = {"stream mic": "silent for 9 s"}
+    assert troubles([playing(BEHIND_S - 0.1)], [], None, before=other) == {}
 
 
 def test_only_a_stream_whose_recording_has_ended_is_over() -> None:
