@@ -22,9 +22,9 @@ class IntakeHealth:
     waits here, or by how much the last window was late if none waits. Windows that were handed out
     and not embedded yet are not in it: they are few, and hold up the next ones. It stands still
     once the stream was stopped. 0 for live sources, at speed "max", and before the first reading.
-    `catching_up` says that this process of the stream began late, and still has the time that it is
-    given to be in time again (see `bindstream.schedule`): how far it is behind then says nothing of
-    whether its host is fast enough.
+    `catching_up` says that this process of the stream began late, was not in time yet, and still
+    has the time that it is given for it (see `bindstream.schedule`): how far it is behind then says
+    nothing of whether its host is fast enough.
     """
 
     reader: ReaderHealth

@@ -8,6 +8,8 @@ from bindstream.records import Sample
 from bindstream.sources import Source, SourceContext
 from bindstream.sources.options import SourceOptions
 
+IN_TIME_S = 1.0
+"""What is less behind is in time: that much comes and goes with every window."""
 CATCH_UP = 2.0
 """What begins late, since its process took long to start, is given so many times its lateness to
 catch up: enough where it could be played at one and a half times its speed."""
@@ -45,6 +47,8 @@ class Schedule:
     def hand_out(self) -> None:
         """A window that the latest reading closed goes out now."""
         self._late_s = self._since_due_s(self._reached_ns)
+        if self._late_s < IN_TIME_S:
+            self._in_time_by_ns = self._clock.now_ns()
 
     def behind_s(self, *, closed: bool, waiting: Sample | None) -> float:
         """Seconds since the oldest of what waits was due; if nothing waits, by how many the last
@@ -62,7 +66,8 @@ class Schedule:
 
     @property
     def catching_up(self) -> bool:
-        """True from the beginning on for `CATCH_UP` times as long as the first reading was late."""
+        """True from the beginning on until a window was in time, at most for `CATCH_UP` times as
+        long as the first reading was late."""
         return self._in_time_by_ns is None or self._clock.now_ns() < self._in_time_by_ns
 
     def _with(self, sample: Sample) -> int:

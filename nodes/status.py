@@ -20,8 +20,9 @@ UNSTARTED_S = 15.0
 BEHIND_S = LATE_S
 """What is played so far behind its schedule is worth a word: rules across streams count what comes
 later for less, where there are live streams, too. One that catches up after a late start is not."""
-IN_TIME_S = BEHIND_S / 2
-"""One of which that was said is well again from here on: delays come and go with every window."""
+STILL_BEHIND_S = BEHIND_S / 2
+"""One of which that was said has to be less behind to be well again: delays come and go with every
+window."""
 BEHIND = (
     f"fell more than {BEHIND_S:.0f} s behind its schedule, its alerts with it: too much is asked "
     "of its host, or of that of a stream that it waits for; choose a lower `speed`, fewer streams, "
@@ -63,7 +64,7 @@ def over(streams: Iterable[Watched[StreamHealth]]) -> set[str]:
 
 
 def _is_behind(name: str, intake: IntakeHealth, before: Mapping[str, str]) -> bool:
-    least_s = IN_TIME_S if before.get(f"stream {name}") == BEHIND else BEHIND_S
+    least_s = STILL_BEHIND_S if before.get(f"stream {name}") == BEHIND else BEHIND_S
     return intake.behind_s > least_s and not intake.catching_up
 
 

@@ -120,6 +120,18 @@ def test_what_begins_late_has_twice_as_long_to_catch_up(speed: float, late_s: fl
     assert not one.catching_up
 
 
+def test_what_has_caught_up_is_given_no_more_time() -> None:
+    clock = HandClock()
+    one = schedule(clock)
+    clock.set(20)
+    for end_s, catching_up in ((1, True), (10, True), (19.5, False), (10, False)):
+        one.take(reading(end_s))
+        one.hand_out()
+        assert one.catching_up == catching_up
+    clock.set(40)
+    assert not one.catching_up
+
+
 def test_what_begins_in_time_and_falls_behind_then_is_not_catching_up() -> None:
     clock = HandClock()
     one = schedule(clock)

@@ -13,14 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from bindstream.schedule import IN_TIME_S
+
 if TYPE_CHECKING:
     from bindstream.config import Config
     from bindstream.scene import Verdict
-
-
-BEHIND_S = 1.0
-"""What is played is said to be behind its schedule from here on: less comes and goes with every
-window."""
 
 
 def streams_table(said: dict[str, Any]) -> RenderableType:
@@ -57,7 +54,7 @@ def streams_table(said: dict[str, Any]) -> RenderableType:
 
 def _behind(behind_s: float, state: str) -> str:
     """How late what is played is, or was at its end; nothing if it is hardly so."""
-    if behind_s < BEHIND_S:
+    if behind_s < IN_TIME_S:
         return ""
     return f"{'ended ' if state == 'ended' else ''}{behind_s:.0f} s behind its schedule"
 

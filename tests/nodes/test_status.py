@@ -9,7 +9,7 @@ import pytest
 from bindstream.accounts import DROP_REASONS, Accounts
 from bindstream.intake_health import IntakeHealth
 from bindstream.sources.reader import ReaderHealth, State
-from nodes.status import BEHIND_S, IN_TIME_S, over, troubles
+from nodes.status import BEHIND_S, STILL_BEHIND_S, over, troubles
 from nodes.stream import StreamHealth
 from nodes.watched import Watched
 
@@ -57,7 +57,7 @@ def test_one_that_is_nearly_in_time_or_over_is_well(behind_s: float, state: Stat
 def test_one_that_was_far_behind_is_well_when_it_is_well_in_time() -> None:
     far = troubles([playing(BEHIND_S + 0.1)], [], None)
     assert troubles([playing(BEHIND_S - 0.1)], [], None, before=far) == far
-    assert troubles([playing(IN_TIME_S)], [], None, before=far) == {}
+    assert troubles([playing(STILL_BEHIND_S)], [], None, before=far) == {}
     other = {"stream mic": "silent for 9 s"}
     assert troubles([playing(BEHIND_S - 0.1)], [], None, before=other) == {}
 
