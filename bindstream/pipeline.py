@@ -16,8 +16,7 @@ from bindstream.errors import BindstreamError
 from bindstream.evidence import EvidenceHealth, Keeper
 from bindstream.explaining import Explainer
 from bindstream.history.writer import Writer, writer_for
-from bindstream.intake import Hearer, Intake
-from bindstream.intake_health import IntakeHealth
+from bindstream.intake import Hearer, Intake, IntakeHealth
 from bindstream.lineup import Lineup, Over, Stood, Tick
 from bindstream.models import load_model
 from bindstream.models.keeping import TextKeeping

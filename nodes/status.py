@@ -8,7 +8,7 @@ from typing import Any
 
 from bindstream.accounts import Accounts
 from bindstream.combine.fused import LATE_S
-from bindstream.intake_health import IntakeHealth
+from bindstream.intake import IntakeHealth
 from nodes.embed import EmbedHealth
 from nodes.history import HistoryHealth
 from nodes.match_health import MatchHealth

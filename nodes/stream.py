@@ -20,8 +20,7 @@ from bindstream.errors import BindstreamError
 from bindstream.evidence import EvidenceHealth, Keeper
 from bindstream.flight import Flight
 from bindstream.gate import bare
-from bindstream.intake import Intake
-from bindstream.intake_health import IntakeHealth
+from bindstream.intake import Intake, IntakeHealth
 from bindstream.recording import RecorderHealth
 from bindstream.records import Window
 from nodes.evidence import EvidenceEar

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bindstream.bus import Subscriber
-    from bindstream.intake_health import IntakeHealth
+    from bindstream.intake import IntakeHealth
     from bindstream.records import Alert
     from bindstream.replay.plan import Plan
     from nodes.supervisor import Supervisor

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from bindstream.schedule import IN_TIME_S
+from bindstream.intake.schedule import IN_TIME_S
 
 if TYPE_CHECKING:
     from bindstream.config import Config

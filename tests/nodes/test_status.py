@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bindstream.accounts import DROP_REASONS, Accounts
-from bindstream.intake_health import IntakeHealth
+from bindstream.intake import IntakeHealth
 from bindstream.sources.reader import ReaderHealth, State
 from nodes.status import BEHIND_S, STILL_BEHIND_S, over, troubles
 from nodes.stream import StreamHealth

@@ -10,8 +10,8 @@ import pytest
 
 from bindstream.clocks.host import Clock
 from bindstream.config import StreamConfig
+from bindstream.intake.schedule import Schedule, schedule_of
 from bindstream.records import Sample
-from bindstream.schedule import Schedule, schedule_of
 from bindstream.sources import SourceContext
 from bindstream.sources.registry import open_source
 

@@ -18,10 +18,10 @@ from bindstream.embedding import Outcome
 from bindstream.errors import DataError
 from bindstream.features import features_for
 from bindstream.features.depth import DepthGeometry
-from bindstream.frozen import FrozenCheck
 from bindstream.gate import Gate, Look
-from bindstream.inlet import Inlet
-from bindstream.intake_health import IntakeHealth
+from bindstream.intake.frozen import FrozenCheck
+from bindstream.intake.health import IntakeHealth
+from bindstream.intake.inlet import Inlet
 from bindstream.lineup import Lane, Mark
 from bindstream.modalities import MODALITIES
 from bindstream.records import Readings, Sample, Window

@@ -23,12 +23,12 @@ from bindstream.clocks.exchange import RunTime, TimeServer
 from bindstream.clocks.host import Clock
 from bindstream.config import StreamConfig
 from bindstream.errors import DataError
-from bindstream.frozen import FROZEN_AFTER
 from bindstream.intake import Intake
+from bindstream.intake.frozen import FROZEN_AFTER
 from bindstream.modalities import MODALITIES, SENSORS
 from bindstream.records import Sample, Window
 from tests.devices.mjpeg_server import MjpegServer
-from tests.test_schedule import HandClock
+from tests.intake.test_schedule import HandClock
 
 S = 1_000_000_000
 CLOCK = Clock.read()

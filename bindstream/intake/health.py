@@ -18,13 +18,13 @@ class IntakeHealth:
     latest window differed that the stream's gate compared, by the names of its levels.
 
     `behind_s` is how far a recording that is played has fallen behind its schedule, seconds (see
-    `bindstream.schedule`): how long ago the oldest reading or closed window was due that still
-    waits here, or by how much the last window was late if none waits. Windows that were handed out
-    and not embedded yet are not in it: they are few, and hold up the next ones. It stands still
-    once the stream was stopped. 0 for live sources, at speed "max", and before the first reading.
-    `catching_up` says that this process of the stream began late, was not in time yet, and still
-    has the time that it is given for it (see `bindstream.schedule`): how far it is behind then says
-    nothing of whether its host is fast enough.
+    `bindstream.intake.schedule`): how long ago the oldest reading or closed window was due that
+    still waits here, or by how much the last window was late if none waits. Windows that were
+    handed out and not embedded yet are not in it: they are few, and hold up the next ones. It
+    stands still once the stream was stopped. 0 for live sources, at speed "max", and before the
+    first reading. `catching_up` says that this process of the stream began late, was not in time
+    yet, and still has the time that it is given for it: how far it is behind then says nothing of
+    whether its host is fast enough.
     """
 
     reader: ReaderHealth

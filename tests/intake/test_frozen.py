@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bindstream.frozen import FROZEN_AFTER, FrozenCheck
+from bindstream.intake.frozen import FROZEN_AFTER, FrozenCheck
 from bindstream.modalities import SENSORS
 from bindstream.records import ModalityName, Window
 

@@ -6,8 +6,8 @@ from collections import deque
 
 from bindstream.clocks.exchange import RunTime
 from bindstream.config import StreamConfig
+from bindstream.intake.schedule import Schedule, schedule_of
 from bindstream.records import Sample
-from bindstream.schedule import Schedule, schedule_of
 from bindstream.sources import Source, SourceContext
 from bindstream.sources.reader import Reader, ReaderHealth
 from bindstream.sources.registry import open_source
