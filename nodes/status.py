@@ -88,8 +88,8 @@ def troubles(
         if (health := stream.health) is None:
             if stream.silent_s > UNSTARTED_S:
                 said[f"stream {stream.name}"] = (
-                    f"not started within {UNSTARTED_S:.0f} s: what its placement asks for may be "
-                    "taken, or its node is busy"
+                    f"not started within {UNSTARTED_S:.0f} s: its node is busy, or what its "
+                    "placement asks for, if it has one, is taken"
                 )
             continue
         reader = health.intake.reader

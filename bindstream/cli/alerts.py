@@ -253,7 +253,7 @@ def _file(state: Path | None, config: Path | None) -> Path:
     if state is not None:
         places: list[Path] = [state]
     elif config is not None:
-        where = load_config(config).state_path
+        where = load_config(config, played=False).state_path
         places = [] if where is None else [where]
     else:
         places = list(PLACES)

@@ -56,7 +56,7 @@ def try_rule(
     if config is None:
         fix = "Name the configuration: -c home.yaml."
         raise ConfigError("what the rule is made of is not known.", where="--rule", fix=fix)
-    loaded = load_config(config)
+    loaded = load_config(config, played=False)
     kept, configured = history_of(config, folder)
     start = _start(loaded)
     rule = _rule(start, rule_id, budget)

@@ -47,7 +47,7 @@ def reach(config: Path | None, keys: Path | None, client: str) -> Reach:
 
     bus: BusConfig
     if config is not None:
-        bus = load_config(config).bus
+        bus = load_config(config, played=False).bus
     else:
         from bindstream.config import BusConfig
 

@@ -71,7 +71,7 @@ def calibrate(
     from bindstream.cli import calibrate_report
     from bindstream.config import load_config
 
-    loaded = load_config(config)
+    loaded = load_config(config, played=False)
     queries = _queries(loaded, words, budget)
     now_ns = time.time_ns()
     since_ns = when(since, now_ns, "--since")

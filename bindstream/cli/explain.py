@@ -128,7 +128,7 @@ def _explain_alert(name: str, config: Path | None, folder: Path | None, as_json:
     from bindstream.config import Config, EvidenceConfig, load_config
     from bindstream.evidence import find_evidence, read_evidence
 
-    loaded: Config | None = load_config(config) if config is not None else None
+    loaded: Config | None = load_config(config, played=False) if config is not None else None
     if loaded is not None:
         kept = _kept(name, loaded.state_path)
     else:

@@ -213,7 +213,7 @@ def history_of(config: Path | None, folder: Path | None) -> tuple[History, str]:
 
     if config is None:
         return History(folder or Path("history")), "starter"
-    loaded = load_config(config)
+    loaded = load_config(config, played=False)
     if folder is None and loaded.history is None:
         raise ConfigError(
             "it keeps no history.",

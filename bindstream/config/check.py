@@ -53,13 +53,16 @@ _FIXES = {
 M = TypeVar("M", bound=BaseModel)
 
 
-def load_config(path: str | Path) -> Config:
+def load_config(path: str | Path, *, played: bool = True) -> Config:
     """The configuration in a YAML file; relative paths in it start from the file's folder.
+
+    Args:
+        played: look into the recordings that streams play, which can take a while.
 
     Raises:
         ConfigError: it cannot be run; lists every problem with its line and the way out.
     """
-    config, problems = _examine(Path(path))
+    config, problems = _examine(Path(path), played=played)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors or config is None:
         count = "1 problem" if len(errors) == 1 else f"{len(errors)} problems"
@@ -71,7 +74,7 @@ def load_config(path: str | Path) -> Config:
 
 def check_config(path: str | Path) -> list[Problem]:
     """Everything wrong with a YAML file, warnings included, in the order of its lines."""
-    return _examine(Path(path))[1]
+    return _examine(Path(path), played=True)[1]
 
 
 def json_schema() -> dict[str, Any]:
@@ -85,7 +88,7 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _examine(path: Path) -> tuple[Config | None, list[Problem]]:
+def _examine(path: Path, *, played: bool) -> tuple[Config | None, list[Problem]]:
     try:
         with path.open("rb") as file:  # no more of it than can be taken in
             content = file.read(MOST_BYTES + 1)
@@ -101,14 +104,16 @@ def _examine(path: Path) -> tuple[Config | None, list[Problem]]:
     if not isinstance(data, dict):
         fix = "Begin with `streams:`; see configs/ for examples."
         return None, [Problem(str(path), 1, "", data, "must hold a mapping of sections", fix)]
-    return _Examination(path, data, lines).run()
+    return _Examination(path, data, lines, played=played).run()
 
 
 class _Examination:
     """One pass over one file's data."""
 
-    def __init__(self, path: Path, data: dict[str, Any], lines: dict[Where, int]) -> None:
-        self._path, self._data, self._lines = path, data, lines
+    def __init__(
+        self, path: Path, data: dict[str, Any], lines: dict[Where, int], *, played: bool
+    ) -> None:
+        self._path, self._data, self._lines, self._played = path, data, lines, played
         self._problems: list[Problem] = []
 
     def run(self) -> tuple[Config | None, list[Problem]]:
@@ -139,7 +144,7 @@ class _Examination:
             *place_problems(*given, "evidence", EvidenceConfig, unusable_folder),
             *place_problems(*given, "state", StateConfig, unusable_file),
             *sink_problems(*given),
-            *recording_problems(streams, self._path.parent),
+            *(recording_problems(streams, self._path.parent) if self._played else ()),
         ):
             self._add(where, what, fix, severity)
         self._check_model(streams, queries)

@@ -72,5 +72,5 @@ def _of_stream(
     name = source.stream or stream.name
     if not recording.streams[name].samples:
         others = [each.name for each in recording.streams.values() if each.samples]
-        fix = f"Readings were recorded of: {', '.join(others) or 'none'}."
+        fix = f"Of these there are readings: {', '.join(others)}." if others else "Choose another."
         yield (*where, "path"), f"{source.path} holds no readings of {name!r}", fix, "error"

@@ -110,7 +110,7 @@ def plan(
 
 def _original(recording: Recording, config: Path | None, queries: Sequence[QueryConfig]) -> Config:
     if config is not None:
-        return load_config(config)
+        return load_config(config, played=False)
     where = f"the configuration in {recording.path}"
     text = recording.config
     if text is None:

@@ -96,7 +96,7 @@ def test_a_stream_without_readings_is_met_with_those_that_have_some(folder: Path
     found = only(folder, "name: door, modality: vision, source: {kind: recording, path: night}")
     assert found.path == "streams[0].source.path"
     assert "no readings of 'door'" in found.what
-    assert found.fix == "Readings were recorded of: kitchen, stove."
+    assert found.fix == "Of these there are readings: kitchen, stove."
 
 
 def test_a_part_beyond_the_end_is_said(folder: Path) -> None:
@@ -117,6 +117,8 @@ def test_every_stream_is_looked_at_and_nothing_is_begun_with_problems(folder: Pa
     assert [problem.line for problem in found] == [2, 4]
     with pytest.raises(ConfigError, match="2 problems"):
         load_config(folder / "c.yaml")
+    # Whoever plays nothing wants the addresses alone.
+    assert len(load_config(folder / "c.yaml", played=False).streams) == 3
 
 
 def test_of_a_recording_that_was_never_closed_what_is_whole_counts(folder: Path) -> None:
