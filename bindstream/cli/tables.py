@@ -13,8 +13,6 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from bindstream.intake.schedule import IN_TIME_S
-
 if TYPE_CHECKING:
     from bindstream.config import Config
     from bindstream.scene import Verdict
@@ -54,6 +52,8 @@ def streams_table(said: dict[str, Any]) -> RenderableType:
 
 def _behind(behind_s: float, state: str) -> str:
     """How late what is played is, or was at its end; nothing if it is hardly so."""
+    from bindstream.intake.schedule import IN_TIME_S
+
     if behind_s < IN_TIME_S:
         return ""
     return f"{'ended ' if state == 'ended' else ''}{behind_s:.0f} s behind its schedule"

@@ -38,6 +38,13 @@ DOG = alert(
 )
 
 
+NOT_RUNNING = """
+streams:
+  - {name: s1, modality: audio, source: {kind: scene, length_s: 5}}
+bus: {control: "tcp://127.0.0.1:1"}
+"""
+
+
 @pytest.fixture
 def kept(tmp_path: Path) -> Path:
     for at_s, query in ((0, "dog"), (60, "cat")):
@@ -75,10 +82,7 @@ def test_an_alert_is_json_for_scripts(bindstream: Command, kept: Path) -> None:
 
 def test_the_folder_is_that_of_the_configuration(bindstream: Command, kept: Path) -> None:
     config = kept / "c.yaml"
-    config.write_text(
-        "streams:\n  - {name: s1, modality: audio, source: {kind: scene, length_s: 5}}\n"
-        "evidence: {path: .}\n"
-    )
+    config.write_text(NOT_RUNNING + "evidence: {path: .}\n")
     assert "cat/s1/" in bindstream("explain", "last", "-c", config).out
 
 
@@ -86,9 +90,7 @@ def test_an_alert_that_the_state_holds_needs_no_evidence(
     bindstream: Command, tmp_path: Path
 ) -> None:
     config = tmp_path / "c.yaml"
-    config.write_text(
-        "streams:\n  - {name: s1, modality: audio, source: {kind: scene, length_s: 5}}\nstate: {}\n"
-    )
+    config.write_text(NOT_RUNNING + "state: {}\n")
     known = dataclasses.replace(DOG, scores=(4.0, 9.0), evidence=str(tmp_path / "gone"))
     state = State(tmp_path / "state.db")
     state.keep_alerts([KeptAlert(known)])
