@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,9 +14,12 @@ from bindstream.cli.app import FAILED, PARTIAL, app, errors, out
 from bindstream.cli.stopping import stopping
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
     from bindstream.config import Config
     from bindstream.config.record import RecordConfig
-    from bindstream.recording.sensors import SensorRun
+    from bindstream.recording.sensors import SensorFigures, SensorRun
 
 REFRESH_S = 0.5
 _SENSORS = "sensors"
@@ -54,9 +58,9 @@ app.add_typer(record_app, name="record")
 _SENSORS_HELP = """Record the sensors of a configuration until Ctrl-C, or until all are over.
 
 Each run makes a folder of its own in --to, named by its beginning (UTC). What would be too much,
-see `record:` in `bindstream schema`, goes, the oldest first. At the end it is said what recording
-each stream took of one core. Exit code 1 if every stream failed, 3 if some did or if
-something that came was not recorded.
+see `record:` in `bindstream schema`, goes, the oldest first. While a stream waits it is said why;
+at the end what recording each took of one core. Exit code 1 if every stream failed, 3 if some did
+or if something that came was not recorded.
 
 Examples:
 
@@ -87,8 +91,8 @@ def sensors(
     run = SensorRun(read, record_config(read, to, pictures))
     out.print(f"Recording to {run.tape.folder}. Ctrl-C ends it.", markup=False, highlight=False)
     _watch(run, seconds)
-    out.print(sensors_table(run))
     health, figures = run.tape.health(), run.figures()
+    out.print(sensors_table(figures))
     out.print(
         f"{health.disk_bytes / 1e6:,.1f} MB in {health.files} "
         f"{'file' if health.files == 1 else 'files'} of {run.tape.folder}; this process took "
@@ -97,10 +101,8 @@ def sensors(
         markup=False,
         highlight=False,
     )
-    for name, each in figures.items():
-        if each.detail:
-            what = f"! {name}: {each.detail}"
-            errors.print(what, style="yellow", markup=False, highlight=False)
+    for name, detail in _details(figures).items():
+        _warn(f"{name}: {detail}")
     failed = [name for name, each in figures.items() if each.opens == 0 or each.state == "failed"]
     lost = sum(each.lost + each.missed for each in figures.values())
     if failed or lost:
@@ -135,30 +137,67 @@ def record_config(config: Config, to: Path | None, pictures: str | None = None) 
 
 
 def _watch(run: SensorRun, seconds: float | None) -> None:
-    """Record until stopped, over, or so long; with a table that lives where there is a terminal."""
+    """Record until stopped, over, or so long; with a table that lives where there is a terminal,
+    and else with a word when a stream begins to wait."""
+    from rich.console import Console
     from rich.live import Live
 
     until_s = time.monotonic() + seconds if seconds else float("inf")
-    shown_s, trouble = 0.0, ""
+    shown_s, trouble, waiting = 0.0, "", set[str]()
     with stopping() as stop:
         run.start()
         try:
-            with Live(console=out, auto_refresh=False, transient=True) as live:
+            # Of its own: what is printed on `out` is never wrapped, and here it would be cut off.
+            with Live(console=Console(), auto_refresh=False, transient=True) as live:
                 while not stop.is_set() and not run.ended and time.monotonic() < until_s:
                     run.turn()
                     if time.monotonic() - shown_s < REFRESH_S:
                         continue
                     shown_s = time.monotonic()
                     if out.is_terminal:
-                        live.update(sensors_table(run), refresh=True)
+                        live.update(sensors_picture(run.figures()), refresh=True)
+                    else:
+                        waiting = _say_waiting(run.figures(), waiting)
                     if trouble != (trouble := run.tape.health().trouble):
-                        said = trouble or "recording: well again"
-                        errors.print(f"! {said}", style="yellow", markup=False, highlight=False)
+                        _warn(trouble or "recording: well again")
         finally:
             run.stop()
 
 
-def sensors_table(run: SensorRun) -> Any:
+def _say_waiting(figures: Mapping[str, SensorFigures], known: set[str]) -> set[str]:
+    """Say of each stream that something is wrong with why, once: what is tried again and again says
+    nothing new. Takes and returns those that were said already."""
+    details = _details(figures)
+    for name in details.keys() - known:
+        _warn(f"{name}: {details[name]}")
+    return set(details)
+
+
+def _details(figures: Mapping[str, SensorFigures]) -> dict[str, str]:
+    """Why streams give nothing, of those of which there is something to say; drivers, too, name the
+    stream before what they say."""
+    return {
+        name: each.detail.removeprefix(f"stream {name!r}: ")
+        for name, each in figures.items()
+        if each.detail
+    }
+
+
+def _warn(what: str) -> None:
+    errors.print(f"! {what}", style="yellow", markup=False, highlight=False)
+
+
+def sensors_picture(figures: Mapping[str, SensorFigures]) -> RenderableType:
+    """The table of the streams; below, a line for each of which there is something to say."""
+    from rich.console import Group
+    from rich.text import Text
+
+    details = _details(figures).items()
+    notes = [Text.assemble((name, "bold"), f": {detail}") for name, detail in details]
+    return Group(sensors_table(figures), *notes)
+
+
+def sensors_table(figures: Mapping[str, SensorFigures]) -> Table:
     """A line a stream: what came, how fast, how much of it, what was lost and what it cost."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -167,7 +206,7 @@ def sensors_table(run: SensorRun) -> Any:
     for name in ("stream", "state", "samples", "a second", "MB", "lost", "% of a core"):
         left = name in ("stream", "state")
         table.add_column(name, no_wrap=True, justify="left" if left else "right")
-    for name, each in run.figures().items():
+    for name, each in figures.items():
         lost = each.lost + each.missed
         table.add_row(
             name,

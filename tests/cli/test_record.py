@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from bindstream.cli.record import sensors_picture
 from bindstream.cli.record_files import summary_table
 from bindstream.recording import Recording
+from bindstream.recording.sensors import SensorFigures
 from bindstream.recording.summary import StreamSummary, Summary, summarise
 from tests.cli.conftest import Command
 from tests.recording.made import BEGIN_NS, STREAMS, S, assert_same, record, sample
@@ -96,6 +98,37 @@ def test_ctrl_c_ends_it_with_every_file_closed(tmp_path: Path) -> None:
     with Recording(folder) as recording:
         assert recording.damage == ()
         assert recording.streams["kitchen"].samples > 0
+
+
+WAITS = """
+streams:
+  - {name: cam, source: {kind: camera, device: /dev/video-none}}
+"""
+
+
+def test_why_a_stream_waits_is_said_once_while_it_records(
+    tmp_path: Path, bindstream: Command
+) -> None:
+    (tmp_path / "home.yaml").write_text(WAITS)
+    done = bindstream("record", tmp_path / "home.yaml", "--to", tmp_path / "to", "--seconds", 3)
+    assert done.code == 1
+    during, end = [line for line in done.err.splitlines() if line.startswith("! cam: ")]
+    assert "video-none" in during
+    assert "video-none" in end
+
+
+def test_why_streams_wait_stands_whole_below_the_table() -> None:
+    why = "stream 'cam': there is no camera at /dev/video9. There are: /dev/video0, /dev/video1"
+    cam = SensorFigures("vision", "waiting", why, 0, 0, 0.0, 0, 0, 0, 0.0)
+    mic = SensorFigures("audio", "live", "", 1, 30, 10.0, 9600, 0, 0, 0.01)
+    console = Console(width=60)
+    with console.capture() as capture:
+        console.print(sensors_picture({"cam": cam, "mic": mic}))
+    lines = capture.get().splitlines()
+    below = next(i for i, line in enumerate(lines) if line.startswith("cam: "))
+    assert below > next(i for i, line in enumerate(lines) if " live " in line)
+    said = " ".join(" ".join(lines[below:]).split())
+    assert said == "cam: " + why.removeprefix("stream 'cam': ")
 
 
 def test_where_to_has_to_be_said(tmp_path: Path, bindstream: Command) -> None:
