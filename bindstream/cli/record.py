@@ -64,7 +64,7 @@ or if something that came was not recorded.
 
 Examples:
 
-  bindstream record configs/laptop.yaml --to recordings
+  bindstream record configs/laptop.yaml
 
   bindstream record configs/robot.yaml --to /media/disk --seconds 600 --pictures lossless
 """
@@ -75,7 +75,11 @@ def sensors(
     config: Annotated[Path, typer.Argument(help="A YAML file; see configs/ for examples.")],
     to: Annotated[
         Path | None,
-        typer.Option("--to", metavar="DIR", help="The folder of recordings; record.path else."),
+        typer.Option(
+            "--to",
+            metavar="DIR",
+            help="The folder of recordings; else record.path, or recordings beside CONFIG.",
+        ),
     ] = None,
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="End after so long, in seconds.")
@@ -88,7 +92,7 @@ def sensors(
     from bindstream.recording.sensors import SensorRun
 
     read = load_config(config)
-    run = SensorRun(read, record_config(read, to, pictures))
+    run = SensorRun(read, record_config(read, to, pictures, beside=config.parent))
     out.print(f"Recording to {run.tape.folder}. Ctrl-C ends it.", markup=False, highlight=False)
     _watch(run, seconds)
     health, figures = run.tape.health(), run.figures()
@@ -109,27 +113,32 @@ def sensors(
         raise typer.Exit(FAILED if len(failed) == len(figures) else PARTIAL)
 
 
-def record_config(config: Config, to: Path | None, pictures: str | None = None) -> RecordConfig:
-    """The `record` section of a configuration with what was said beside it.
+def record_config(
+    config: Config, to: Path | None, pictures: str | None = None, *, beside: Path = Path()
+) -> RecordConfig:
+    """The `record` section of a configuration with what was said beside it; without one its
+    defaults.
+
+    Args:
+        beside: the folder of the configuration's file, in which the default folder is.
 
     Raises:
-        ConfigError: neither says where to, or what was said cannot be.
+        ConfigError: nothing can be kept there, or what was said cannot be.
     """
     from pydantic import ValidationError
 
     from bindstream.config import RecordConfig
+    from bindstream.config.paths import resolved
     from bindstream.config.places import unusable_folder
     from bindstream.errors import ConfigError
 
-    section = config.record or RecordConfig()
-    if to is None and config.record is None:
-        raise ConfigError("it is not said where to record.", fix="Give --to DIR.")
-    if to is not None and (said := unusable_folder(to.absolute())):
-        fix = "Choose one that you may write to."
-        raise ConfigError(f"it cannot be recorded to: {said}.", where=str(to), fix=fix)
-    beside = {"path": to, "pictures": pictures}
+    section = config.record or resolved(RecordConfig(), beside)
+    path = to or section.path
+    if said := unusable_folder(path.absolute()):
+        fix = "Choose one that you may write to: --to DIR."
+        raise ConfigError(f"it cannot be recorded to: {said}.", where=str(path), fix=fix)
+    given = {"path": path} if pictures is None else {"path": path, "pictures": pictures}
     try:
-        given = {key: value for key, value in beside.items() if value is not None}
         return RecordConfig.model_validate({**section.model_dump(), **given})
     except ValidationError as error:
         what = error.errors()[0]["msg"]

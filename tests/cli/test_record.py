@@ -131,10 +131,18 @@ def test_why_streams_wait_stands_whole_below_the_table() -> None:
     assert said == "cam: " + why.removeprefix("stream 'cam': ")
 
 
-def test_where_to_has_to_be_said(tmp_path: Path, bindstream: Command) -> None:
+def test_without_a_word_of_where_it_records_beside_the_configuration(
+    tmp_path: Path, bindstream: Command
+) -> None:
     (tmp_path / "home.yaml").write_text(SCENE)
     done = bindstream("record", tmp_path / "home.yaml")
-    assert (done.code, "Give --to DIR" in done.err) == (2, True)
+    assert done.code == 0, done.err
+    [folder] = (tmp_path / "recordings").iterdir()
+    assert f"Recording to {folder}." in done.out
+
+
+def test_pictures_that_are_none_are_refused(tmp_path: Path, bindstream: Command) -> None:
+    (tmp_path / "home.yaml").write_text(SCENE)
     done = bindstream("record", tmp_path / "home.yaml", "--to", tmp_path, "--pictures", "gif")
     assert (done.code, "'gif'" in done.err) == (2, True)
 
@@ -144,6 +152,9 @@ def test_where_nothing_can_be_kept_nothing_is_begun(tmp_path: Path, bindstream: 
     (tmp_path / "file").write_text("")
     done = bindstream("record", tmp_path / "scene.yaml", "--to", tmp_path / "file" / "x")
     assert (done.code, "is a file" in done.err) == (2, True)
+    (tmp_path / "recordings").write_text("")
+    done = bindstream("record", tmp_path / "scene.yaml")
+    assert (done.code, "is a file" in done.err, "--to DIR" in done.err) == (2, True, True)
 
 
 def test_a_section_says_where_to(tmp_path: Path, bindstream: Command) -> None:
