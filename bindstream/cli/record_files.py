@@ -35,8 +35,8 @@ StreamsOption = Annotated[
 
 _INFO_HELP = """Say what a recording holds: streams, times, rates, gaps, sizes, vectors, alerts.
 
-Reads all of it and says what is damaged. Times are of this place's clock. Exit code 3 if some of it
-cannot be read.
+Reads all of it and says what is damaged; it may still be being written. Times are of this place's
+clock. Exit code 3 if some of it cannot be read.
 
 Examples:
 
@@ -106,6 +106,7 @@ def cut(
 
             totals = write_cut(recording, to, from_ns, until_ns, _names(streams), at)
         damage = recording.damage
+    say_being_written(len(recording.being_written))
     say_damage(damage)
     many = sum(total.samples for total in totals.values())
     size = to.stat().st_size / 1e6
@@ -157,6 +158,7 @@ def export(
                 recording, to, _names(streams), as_films=pictures == "film", told=told
             )
         damage = recording.damage
+    say_being_written(len(recording.being_written))
     say_damage(damage)
     for file, what in written.items():
         out.print(f"{file}: {what}", markup=False, highlight=False)
@@ -168,6 +170,13 @@ def say_damage(damage: Sequence[str]) -> None:
     """What of a recording cannot be read; the rest can."""
     for what in damage:
         errors.print(f"! damaged: {what}", style="yellow", markup=False, highlight=False)
+
+
+def say_being_written(files: int) -> None:
+    """That more of a recording comes, if so: no damage, but it is not whole yet."""
+    if files:
+        line = f"Still being written: {files} {'file' if files == 1 else 'files'}."
+        errors.print(line, style="dim", highlight=False)
 
 
 @contextlib.contextmanager
@@ -216,7 +225,7 @@ def _show(said: Summary) -> None:
     lasts_s = (said.end_ns - said.start_ns) / 1e9
     files = "1 file" if said.files == 1 else f"{said.files} files"
     lines = [
-        f"{said.path}: {said.disk_bytes / 1e6:,.1f} MB in {files}",
+        f"{said.path}: {said.disk_bytes / 1e6:,.1f} MB on disk, in {files}",
         f"from {begun} to {ended}, {lasts_s:,.1f} s",
     ]
     if model := said.facts.get("model"):
@@ -225,7 +234,10 @@ def _show(said: Summary) -> None:
         out.print(line, markup=False, highlight=False)
     # Figures that are cut off say nothing: lines may be longer than the terminal.
     Console(width=max(out.width, WIDEST)).print(summary_table(said))
-    out.print(f"{said.alerts} announcements of alerts", highlight=False)
+    announced = f" (announcements, ends included: {said.alerts})" if said.alerts else ""
+    out.print(f"alerts that began: {said.alerts_begun}{announced}", highlight=False)
+    if said.accounts:
+        out.print("Counted from the beginning of the run that was recorded:", highlight=False)
     for name, accounts in said.accounts.items():
         dropped = sum(accounts.get("dropped", {}).values())
         out.print(
@@ -235,18 +247,20 @@ def _show(said: Summary) -> None:
             markup=False,
             highlight=False,
         )
+    say_being_written(len(said.being_written))
     say_damage(said.damage)
 
 
 def summary_table(said: Summary) -> Table:
-    """A line a stream, at most `WIDEST` wide; without a column of vectors where there are none."""
+    """A line a stream, at most `WIDEST` wide; without a column of vectors where there are none.
+    What readings take is said of them as they came, not as they lie packed on the disk."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, padding=0)
     table.add_column("stream", overflow="fold", min_width=6)
     table.add_column("of", no_wrap=True)
-    shown = ["seconds", "samples", "Hz", "gaps", "lost", "values", "MB"]
+    shown = ["seconds", "samples", "Hz", "gaps", "lost", "values", "MB raw"]
     if any(each.vectors for each in said.streams.values()):
         shown.append("vectors")
     for name in shown:
@@ -261,7 +275,7 @@ def summary_table(said: Summary) -> Table:
             "gaps": _count(each.gaps),
             "lost": f"[red]{_count(each.lost)}[/]" if each.lost else "0",
             "values": "×".join(map(str, each.shape[1::-1])) if frames else _count(each.readings),
-            "MB": f"{size:.1f}" if size < 1000 else f"{size:,.0f}",
+            "MB raw": f"{size:.1f}" if size < 1000 else f"{size:,.0f}",
             "vectors": _count(each.vectors),
         }
         table.add_row(name, each.modality, *(cells[key] for key in shown))

@@ -10,7 +10,7 @@ import typer
 
 from bindstream.cli.app import FAILED, PARTIAL, app, errors
 from bindstream.cli.model_options import ThreadsOption
-from bindstream.cli.record_files import say_damage
+from bindstream.cli.record_files import say_being_written, say_damage
 from bindstream.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ def _speed(said: str) -> float | Literal["max"]:
 
 
 def _say(planned: Plan, recording: Recording) -> None:
+    say_being_written(len(recording.being_written))
     say_damage(recording.damage)
     for note in planned.notes:
         errors.print(f"Left out: {note}.", style="dim", markup=False, highlight=False)

@@ -32,7 +32,8 @@ class Part(NamedTuple):
 
 
 class Chunks:
-    """Opens files and reads their chunks. `damage` says in words what could not be read.
+    """Opens files and reads their chunks. `damage` says in words what could not be read;
+    `being_written` are the files that a recorder had not closed yet.
 
     Raises:
         MissingPackageError: a library that reads them is not installed.
@@ -46,6 +47,7 @@ class Chunks:
                 fix="Run: pip install 'bindstream[record]'.",
             )
         self.files: list[McapFile] = []
+        self.being_written: list[Path] = []
         self.damage: dict[tuple[str, int], str] = {}
         self._held: OrderedDict[tuple[Path, int], list[Message]] = OrderedDict()
         self._lock = threading.Lock()
@@ -53,17 +55,23 @@ class Chunks:
             self._open(path)
 
     def _open(self, path: Path) -> None:
+        now = is_being_written(path)  # asked first: it may be closed while it is read
         try:
             file = McapFile(path)
         except OSError as error:
             self.damage[path.name, 0] = f"{path.name}: {error.strerror or error}"
             return
         self.files.append(file)
-        if file.totals is None and file.begins_well:
-            now = is_being_written(path)
-            why = "is still being written" if now else "was never closed: its end may be missing"
-            self.damage[path.name, -1] = f"{path.name} {why}"
-        for i, what in enumerate(file.damage):
+        found = list(file.damage)
+        if now and file.totals is None:
+            self.being_written.append(path)
+        else:
+            if file.totals is None and file.begins_well:
+                what = f"{path.name} was never closed: its end may be missing"
+                self.damage[path.name, -1] = what
+            if file.tail_bytes:
+                found.append(f"its last {file.tail_bytes:,} bytes are cut off or cannot be read")
+        for i, what in enumerate(found):
             self.damage[path.name, -2 - i] = f"{path.name}: {what}"
 
     def messages(self, file: McapFile, place: Place) -> list[Message]:

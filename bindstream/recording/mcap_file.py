@@ -70,7 +70,8 @@ class McapFile:
     between: days of recordings are more files than a process may have open.
 
     `chunks` are in the order of the file; `totals` are None where it was never closed. `damage`
-    says in words what could not be made sense of.
+    says in words what could not be made sense of; `tail_bytes` after its last record are none, as
+    where it was cut off, or is being written.
 
     Raises:
         OSError: it cannot be opened.
@@ -83,6 +84,7 @@ class McapFile:
         self.totals: dict[str, str] | None = None
         self.chunks: list[Place] = []
         self.damage: list[str] = []
+        self.tail_bytes = 0
         self.begins_well = True
         with path.open("rb", buffering=0) as file:
             self._number: int | None = file.fileno()
@@ -192,8 +194,7 @@ class McapFile:
                 continue
             found = self._next_chunk(at + 1)
             if found is None:
-                left = self.size_bytes - at
-                self.damage.append(f"its last {left:,} bytes are cut off or cannot be read")
+                self.tail_bytes = self.size_bytes - at
                 return
             self.damage.append(f"{found - at:,} bytes at {at:,} cannot be read")
             at = found

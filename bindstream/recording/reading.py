@@ -51,7 +51,8 @@ class Recording:
         self._chunks = Chunks(_paths(path))
         self.streams: Mapping[str, RecordedStream] = self._streams()
         if not any(file.tags for file in self._chunks.files):
-            why = f" {self.damage[0]}." if self.damage else ""
+            begun = ["it was only just begun"] if self.being_written else []
+            why = next((f" {what}." for what in [*self.damage, *begun]), "")
             raise RecordingError(
                 f"it holds no recording that can be read.{why}",
                 where=str(path),
@@ -75,6 +76,11 @@ class Recording:
     def damage(self) -> Sequence[str]:
         """What could not be read, in words; more may show while reading."""
         return tuple(self._chunks.damage.values())
+
+    @property
+    def being_written(self) -> Sequence[Path]:
+        """Its files that a recorder had not closed yet when they were opened."""
+        return tuple(self._chunks.being_written)
 
     @property
     def disk_bytes(self) -> int:

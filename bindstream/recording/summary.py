@@ -45,7 +45,10 @@ class StreamSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """A whole recording; `accounts` are by stream, as they stood last."""
+    """A whole recording; `accounts` are by stream, as they stood last, from the run's beginning on:
+    of a part, too. `alerts` are announcements, of which `alerts_begun` are of beginnings.
+    `being_written` are the names of files that a recorder had not closed yet.
+    """
 
     path: str
     files: int
@@ -57,6 +60,8 @@ class Summary:
     alerts: int
     accounts: Mapping[str, Mapping[str, Any]]
     damage: tuple[str, ...]
+    being_written: tuple[str, ...] = ()
+    alerts_begun: int = 0
 
     def plain(self) -> dict[str, Any]:
         """As JSON says it; the configuration is left out."""
@@ -79,10 +84,11 @@ def summarise(recording: Recording, told: Callable[[int], None] | None = None) -
         )
         for name, each in recording.streams.items()
     }
-    read, alerts = Counter[str](), 0
+    read, states = Counter[str](), Counter[str]()
     for tag, message in recording.messages(told):
         stream = streams.get(tag.stream)
-        alerts += tag.role == "alert"
+        if tag.role == "alert":
+            states[_state(message.data)] += 1
         if stream is None:
             continue
         stream.vectors += tag.role == "vector"
@@ -102,10 +108,24 @@ def summarise(recording: Recording, told: Callable[[int], None] | None = None) -
         end_ns=recording.end_ns,
         facts=dict(recording.facts),
         streams=streams,
-        alerts=alerts,
+        alerts=states.total(),
+        alerts_begun=states["started"],
         accounts=recording.accounts(),
         damage=tuple(recording.damage),
+        being_written=tuple(path.name for path in recording.being_written),
     )
+
+
+class _Announced(msgspec.Struct):
+    state: str = ""
+
+
+def _state(said: bytes) -> str:
+    """Whether an announcement is of a beginning or an end; "" if it cannot be read."""
+    try:
+        return msgspec.json.decode(said, type=_Announced).state
+    except msgspec.MsgspecError:
+        return ""
 
 
 class _About(msgspec.Struct):

@@ -9,17 +9,21 @@ import subprocess
 import sys
 import time
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
+from bindstream.accounts import Accounts
 from bindstream.cli.record import sensors_picture
 from bindstream.cli.record_files import summary_table
-from bindstream.recording import Recording
+from bindstream.config.record import RecordConfig
+from bindstream.recording import Recorder, Recording
 from bindstream.recording.sensors import SensorFigures
 from bindstream.recording.summary import StreamSummary, Summary, summarise
+from bindstream.records import Alert
 from tests.cli.conftest import Command
 from tests.recording.made import BEGIN_NS, STREAMS, S, assert_same, record, sample
 from tests.replay.golden import RECORDINGS
@@ -212,7 +216,8 @@ def test_what_the_recordings_of_tests_hold_is_whole_on_80_columns(name: str) -> 
     lines = shown(**streams)
     assert max(map(len, lines)) <= 80
     assert not any("…" in line for line in lines)
-    header, *rows = [line.split() for line in lines if line.strip(" ─")]
+    shown_lines = [line.replace("MB raw", "MB_raw") for line in lines if line.strip(" ─")]
+    header, *rows = [line.split() for line in shown_lines]
     assert "vectors" not in header  # sensors were recorded alone
     for cells, (stream, each) in zip(rows, streams.items(), strict=True):
         row = dict(zip(header, cells, strict=True))
@@ -232,6 +237,44 @@ def test_info_of_a_damaged_recording_says_what_is_damaged(
     done = bindstream("record", "info", recorded)
     assert done.code == 3
     assert "never closed" in done.err or "index is damaged" in done.err
+
+
+def test_what_info_counts_is_said_with_what_it_is_of(tmp_path: Path, bindstream: Command) -> None:
+    begun = Alert(
+        id="a", query="dog", text="a dog", state="started", stream="kitchen", modality="audio",
+        start_ns=BEGIN_NS, end_ns=BEGIN_NS + S, peak_ns=BEGIN_NS, peak_z=4.0, peak_cosine=0.25,
+        on=3.0, off=2.0, scores=(1.0, 4.0), model="m1",
+    )  # fmt: skip
+    writer = Recorder(tmp_path, "x", RecordConfig(), {}, sensors=STREAMS, results=STREAMS)
+    writer.push(sample("kitchen", 0))
+    for alert in (begun, replace(begun, state="ended"), replace(begun, id="b")):
+        writer.take(alert)
+    writer.accounts("kitchen", Accounts(37, 37, 0, {}, 0.0), BEGIN_NS)
+    writer.close()
+    said = json.loads(bindstream("record", "info", tmp_path, "--json").out)
+    assert (said["alerts"], said["alerts_begun"]) == (3, 2)
+    lines = bindstream("record", "info", tmp_path).out.splitlines()
+    assert "MB on disk" in lines[0]
+    assert any("MB raw" in line for line in lines)
+    assert "alerts that began: 2 (announcements, ends included: 3)" in lines
+    accounts = next(i for i, line in enumerate(lines) if line.startswith("kitchen: 37 windows"))
+    assert "from the beginning of the run" in lines[accounts - 1]
+
+
+def test_a_recording_in_progress_is_not_called_damaged(tmp_path: Path, bindstream: Command) -> None:
+    writer = Recorder(tmp_path / "run", "sensors", RecordConfig(), {}, sensors=STREAMS)
+    writer.push(sample("stove", 0))
+    until_s = time.monotonic() + 60
+    while not writer.health().samples:
+        assert time.monotonic() < until_s
+        time.sleep(0.02)
+    people = bindstream("record", "info", tmp_path / "run")
+    assert (people.code, people.err) == (0, "Still being written: 1 file.\n")
+    said = json.loads(bindstream("record", "info", tmp_path / "run", "--json").out)
+    assert (said["being_written"], said["damage"]) == (["sensors-00001.mcap"], [])
+    part = bindstream("record", "cut", tmp_path / "run", "--out", tmp_path / "part.mcap")
+    assert (part.code, part.err) == (0, "Still being written: 1 file.\n")
+    writer.close()
 
 
 def test_cut_keeps_the_very_same_samples(

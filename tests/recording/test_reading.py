@@ -224,9 +224,16 @@ def test_a_recording_can_be_read_while_it_is_written(tmp_path: Path) -> None:
         assert time.monotonic() < until_s
         time.sleep(0.05)
     with Recording(tmp_path) as recording:
-        assert recording.damage == ("x-00001.mcap is still being written",)
+        assert recording.damage == ()
+        assert recording.being_written == (tmp_path / "x-00001.mcap",)
         assert_same(next(recording.samples("stove")), sample("stove", 0))
+    with (tmp_path / "x-00001.mcap").open("ab") as half:
+        half.write(b"\x06" + bytes(20))  # the beginning of a chunk that is being written
+    with Recording(tmp_path) as recording:
+        assert (recording.damage, len(recording.being_written)) == ((), 1)
     writer.close()
+    with Recording(tmp_path) as recording:
+        assert recording.being_written == ()
 
 
 def test_files_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
