@@ -48,7 +48,7 @@ Examples:
 
   bindstream record info recordings/20261122T054300Z
 
-  bindstream record cut recordings/20261122T054300Z --from 02:55 --to 03:10 --out night.mcap
+  bindstream record cut recordings/20261122T054300Z --from 60 --to 90 --out door.mcap
 
   bindstream record export night.mcap --out night
 """

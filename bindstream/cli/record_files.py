@@ -26,9 +26,16 @@ WIDEST = 80
 PathArgument = Annotated[Path, typer.Argument(help="A recording's folder, or one of its files.")]
 FromOption = Annotated[
     str | None,
-    typer.Option("--from", metavar="T", help="Seconds from its beginning, 18:30:05, or a date."),
+    typer.Option(
+        "--from",
+        metavar="T",
+        help="Seconds from its beginning (90), a time of day (18:30:05), or a date with a time.",
+    ),
 ]
-ToOption = Annotated[str | None, typer.Option("--to", metavar="T", help="Likewise.")]
+ToOption = Annotated[
+    str | None,
+    typer.Option("--to", metavar="T", help="Likewise: a number counts from its beginning."),
+]
 StreamsOption = Annotated[
     str | None, typer.Option(metavar="A,B", help="These streams; all if left out.")
 ]
@@ -72,7 +79,8 @@ not be read.
 
 Examples:
 
-  bindstream record cut recordings/20261122T054300Z --from 02:55 --to 03:10 --out night.mcap
+  bindstream record cut recordings/20261122T054300Z --out night.mcap \\
+    --from 02:55:00 --to 03:10:00
 
   bindstream record cut recordings/20261122T054300Z --from 60 --to 90 --streams door,kitchen \\
     --out door.mcap

@@ -10,7 +10,7 @@ import typer
 
 from bindstream.cli.app import FAILED, PARTIAL, app, errors
 from bindstream.cli.model_options import ThreadsOption
-from bindstream.cli.record_files import say_being_written, say_damage
+from bindstream.cli.record_files import FromOption, ToOption, say_being_written, say_damage
 from bindstream.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ Examples:
 
   bindstream replay recordings/20261122T054300Z --query "glass breaking" --query "a dog barking"
 
-  bindstream replay night.mcap --config home.yaml --from 02:55 --to 03:10 --speed 4
+  bindstream replay night.mcap --config home.yaml --from 02:55:00 --to 03:10:00 --speed 4
 
   bindstream replay night.mcap --ray --out night.jsonl --windows
 """
@@ -54,11 +54,8 @@ def replay(
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="In place of the recorded one.")
     ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option("--from", metavar="T", help="Seconds from its beginning, 18:30, or a date."),
-    ] = None,
-    until: Annotated[str | None, typer.Option("--to", metavar="T", help="Likewise.")] = None,
+    since: FromOption = None,
+    until: ToOption = None,
     loop: Annotated[
         int, typer.Option(min=1, max=1_000_000, help="So many rounds, one after another.")
     ] = 1,

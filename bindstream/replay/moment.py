@@ -14,8 +14,8 @@ _TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?")
 
 
 def seconds_into(said: str, start_ns: int, end_ns: int, option: str) -> float:
-    """Seconds into a recording that "90", "18:30:05" (this place's clock, as alerts show it) or a
-    date with a time mean.
+    """Seconds into a recording that "90" (from its beginning), "18:30:05" (a time of day of this
+    place's clock, as alerts show it) or a date with a time mean.
 
     Args:
         start_ns, end_ns: bounds of the recording, UTC ns of capture.
@@ -35,7 +35,8 @@ def seconds_into(said: str, start_ns: int, end_ns: int, option: str) -> float:
             raise ConfigError(
                 f"{said!r} is no moment.",
                 where=option,
-                fix="Give seconds from the beginning, 18:30:05, or 2026-11-22T18:30:05Z.",
+                fix="Give seconds from its beginning (90), a time of day (18:30:05), or a date "
+                "with a time (2026-11-22T18:30:05Z).",
             ) from None
         seconds, outside_s = moment.timestamp() - start_ns / 1e9, OUTSIDE_S
     lasts_s = (end_ns - start_ns) / 1e9
@@ -46,7 +47,8 @@ def seconds_into(said: str, start_ns: int, end_ns: int, option: str) -> float:
             f"{said} is not within the recording.",
             where=option,
             fix=f"It lasts {lasts_s:.1f} s, from {begun:%Y-%m-%d %H:%M:%S} to {ended:%H:%M:%S} "
-            "on this place's clock.",
+            "on this place's clock. A plain number is seconds from its beginning, 18:30 a time of "
+            "day.",
         )
     return min(max(seconds, 0.0), lasts_s)
 

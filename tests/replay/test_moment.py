@@ -43,3 +43,8 @@ def test_what_is_no_moment_is_refused(said: str) -> None:
 def test_what_is_not_in_the_recording_is_refused_with_its_bounds(said: str) -> None:
     with pytest.raises(ConfigError, match=r"lasts 60\.0 s"):
         into(said)
+
+
+def test_whoever_writes_minutes_and_seconds_is_told_that_it_is_a_time_of_day() -> None:
+    with pytest.raises(ConfigError, match=r"plain number is seconds.*18:30 a time of day"):
+        into("00:20")
