@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,7 +14,7 @@ from bindstream.config import Config, PlacementConfig, QueryConfig, StreamConfig
 from bindstream.config.rule import AnyRule, CombinedRule
 from bindstream.config.yaml_text import YamlError, parse
 from bindstream.errors import ConfigError
-from bindstream.recording import Recording
+from bindstream.recording import RecordedStream, Recording
 from bindstream.records import ModalityName
 from bindstream.sources.recording import RecordingOptions
 
@@ -72,7 +72,8 @@ def plan(
     played = played or Played()
     original = _original(recording, config, queries)
     notes: list[str] = []
-    streams = _streams(original, recording, played, notes)
+    where = str(config or f"the configuration in {recording.path}")
+    streams = _streams(original, recording, played, notes, where)
     modality_of = {stream.name: stream.modality for stream in streams}
     if queries:
         of_queries = [rule.id for rule in original.rules if isinstance(rule, CombinedRule)]
@@ -144,7 +145,7 @@ def _bare(recording: Recording) -> Config:
 
 
 def _streams(
-    original: Config, recording: Recording, played: Played, notes: list[str]
+    original: Config, recording: Recording, played: Played, notes: list[str], where: str
 ) -> tuple[StreamConfig, ...]:
     found: list[StreamConfig] = []
     for stream in original.streams:
@@ -166,14 +167,19 @@ def _streams(
         found.append(stream.model_copy(update=update))
     if not found:
         raise ConfigError(
-            "none of its streams was recorded.",
-            where=f"the configuration for {recording.path}",
-            fix=f"The recording holds: {', '.join(recording.streams) or 'none'}.",
+            f"none of its streams was recorded: it has {_named(original.streams)}.",
+            where=where,
+            fix=f"{recording.path} holds {_named(recording.streams.values())}. Names and modalities "
+            "have to be those of the recording: name the streams so.",
         )
     names = {stream.name for stream in original.streams}
     unused = [name for name in recording.streams if name not in names]
     notes += [f"stream {name}: recorded, and not in the configuration" for name in unused]
     return tuple(found)
+
+
+def _named(streams: Iterable[StreamConfig | RecordedStream]) -> str:
+    return ", ".join(f"{each.name} ({each.modality})" for each in streams) or "none"
 
 
 def _queries(

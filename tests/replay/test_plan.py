@@ -96,5 +96,9 @@ def test_another_configuration_takes_its_place(path: Path, tmp_path: Path) -> No
 def test_a_configuration_of_other_streams_is_refused(path: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.yaml"
     other.write_text(yaml.safe_dump({"streams": [HALL, {**MIC, "name": "wrist"}]}))
-    with Recording(path) as recording, pytest.raises(ConfigError, match="mic, wrist"):
+    with Recording(path) as recording, pytest.raises(ConfigError) as refused:
         plan(recording, other)
+    said = str(refused.value)
+    assert said.startswith(f"{other}: none of its streams")
+    assert "it has hall (vision), wrist (audio)" in said
+    assert "holds mic (audio), wrist (imu). Names and modalities have to be those" in said
