@@ -169,8 +169,8 @@ def _streams(
         raise ConfigError(
             f"none of its streams was recorded: it has {_named(original.streams)}.",
             where=where,
-            fix=f"{recording.path} holds {_named(recording.streams.values())}. Names and modalities "
-            "have to be those of the recording: name the streams so.",
+            fix=f"{recording.path} holds {_named(recording.streams.values())}. Names and "
+            "modalities have to be those of the recording: name the streams so.",
         )
     names = {stream.name for stream in original.streams}
     unused = [name for name in recording.streams if name not in names]
