@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -35,7 +35,8 @@ AGAIN_S = 0.5
 _HELP = """Say what a stream shows now, or why an alert came.
 
 Of a STREAM of a running pipeline: what it hears, sees or feels in the words that the model and the
-queries have, how every query stands against its cut, and its last alerts; until Ctrl-C, or --once.
+queries have, how every query stands against its cut, and its last alerts; until Ctrl-C. Once with
+--once, or where the output is no terminal; --json alone goes on there, too, a line a window.
 
 Of an ALERT (its id, a beginning of it that no other has, or "last", as `bindstream confirm` takes
 it): its scores, what it was nearly mistaken for, what users said of it, and the files of its
@@ -84,10 +85,12 @@ def explain(
 
     if as_json:
         _print_windows(now, once)
-    elif once:
-        out.print(_picture(name, now()))
+    elif once or not out.is_terminal:
+        # On a terminal lines wrap between words; elsewhere they stay whole.
+        out.print(_picture(name, now()), soft_wrap=not out.is_terminal)
     else:
-        with Live(_picture(name, now()), console=out, auto_refresh=False) as live:
+        # Of its own: what is printed on `out` is never wrapped, and here it would be cut off.
+        with Live(_picture(name, now()), console=Console(), auto_refresh=False) as live:
             while True:
                 time.sleep(AGAIN_S)
                 live.update(_picture(name, now()), refresh=True)

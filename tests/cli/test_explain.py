@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -165,6 +166,8 @@ def test_a_stream_is_followed_until_the_run_says_no(
     bindstream: Command, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
 ) -> None:
     monkeypatch.setattr("bindstream.cli.explain.AGAIN_S", 0.01)
+    if not options:
+        monkeypatch.setenv("FORCE_COLOR", "1")  # which makes a terminal of any output
     watch, explainer = watching(dog())
     asked = 0
 
@@ -184,7 +187,42 @@ def test_a_stream_is_followed_until_the_run_says_no(
         starts = [json.loads(line)["start_ns"] for line in said.out.splitlines()]
         assert starts == [0, S, 2 * S]
     else:
-        assert "mic (audio)" in said.out
+        assert asked == 6
+        assert " (audio)" in said.out
+
+
+def test_a_stream_is_explained_once_where_no_terminal_is(bindstream: Command, control: str) -> None:
+    said = bindstream("explain", "mic", "--address", control)
+    assert (said.code, said.err) == (0, "")
+    assert said.out.count("mic (audio)") == 1
+    assert "ended after" in said.out
+
+
+@pytest.mark.parametrize("options", [(), ("--once",)])
+def test_on_a_narrow_terminal_lines_wrap_between_words(
+    bindstream: Command, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("bindstream.cli.explain.AGAIN_S", 0.01)
+    for name, value in (("FORCE_COLOR", "1"), ("COLUMNS", "60"), ("TERM", "xterm")):
+        monkeypatch.setenv(name, value)
+    watch, explainer = watching(dog())
+    alerts = barked(watch)
+    newest = window(60, 3.0)
+    said = asdict(explainer.now(newest, watch.push(newest)[0], alerts))
+    answers = iter((said, said))
+
+    def answer(request: Request) -> Request:
+        try:
+            return next(answers)
+        except StopIteration:
+            raise ConfigError("the run is over.") from None
+
+    server = ControlServer("tcp://127.0.0.1:0", answer)
+    shown = bindstream("explain", "mic", "--address", server.address, *options)
+    server.close()
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.out)
+    assert re.search(r"ended after \d+ s", " ".join(plain.split()))
+    assert max(len(line) for line in plain.splitlines()) <= 60
 
 
 def test_a_stream_that_is_not_there_or_said_nothing_is_said(
