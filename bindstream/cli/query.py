@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -181,24 +182,43 @@ def list_queries(
     if as_json:
         typer.echo(json.dumps(queries, indent=2, ensure_ascii=False))
         return
-    from bindstream.budget.promise import per_hour
-
-    table = Table(box=SIMPLE_HEAD)
-    for heading in ("id", "text", "not", "streams", "modalities", "budget"):
-        table.add_column(heading, overflow="fold")  # an id cut short could not be removed
-    for query in queries:
-        table.add_row(
-            query["id"],
-            escape(_asked(query) + _how(query)),
-            escape(" | ".join(query["negatives"])),
-            ", ".join(query["streams"] or ["all"]),
-            ", ".join(query["modalities"] or ["all"]),
-            per_hour(query["budget"]),
-        )
-    out.print(table)
+    out.print(queries_table(queries))
     said = ask_pipeline({"op": "status"}, config, address, keys, client)["match"]
     if said.get("armed"):
-        out.print(_levels(said["armed"]))
+        out.print(levels_table(said["armed"]))
+
+
+def queries_table(queries: Sequence[dict[str, Any]]) -> Table:
+    """A line a query; without a column of what it is not where none has one. Lines may be longer
+    than the terminal, since an id that is broken could not be given to another command."""
+    from bindstream.budget.promise import per_hour
+
+    shown = ["id", "text", "not", "streams", "modalities", "budget"]
+    if not any(query["negatives"] for query in queries):
+        shown.remove("not")
+    table = Table(*shown, box=SIMPLE_HEAD, padding=0)
+    for query in queries:
+        cells = {
+            "id": query["id"],
+            "text": escape(_asked(query) + _how(query)),
+            "not": escape(" | ".join(query["negatives"])),
+            "streams": "\n".join(query["streams"] or ["all"]),
+            "modalities": ", ".join(query["modalities"] or ["all"]),
+            "budget": per_hour(query["budget"]),
+        }
+        table.add_row(*(cells[heading] for heading in shown))
+    return _whole(table, ("id", "streams"))
+
+
+def _whole(table: Table, names: Collection[str]) -> Table:
+    """The same with these columns as wide as what is in them; others wrap between words."""
+    for column in table.columns:
+        if column.header in names:
+            lines = [line for cell in column.cells for line in str(cell).splitlines()]
+            column.no_wrap, column.min_width = True, max(map(len, lines), default=0)
+        else:
+            column.overflow, column.min_width = "fold", 8
+    return table
 
 
 def _how(query: dict[str, Any]) -> str:
@@ -207,13 +227,13 @@ def _how(query: dict[str, Any]) -> str:
     return for_rules + (" (paused)" if query.get("paused") else "")
 
 
-def _levels(armed: list[dict[str, Any]]) -> Table:
+def levels_table(armed: list[dict[str, Any]]) -> Table:
     """A line a query and stream: the level that starts an alert now, and what it promises."""
-    table = Table("id", "stream", "alert at z", "false alarms")
+    table = Table("id", "stream", "alert at z", "false alarms", box=SIMPLE_HEAD, padding=0)
     for line in armed:
         promise = line["promise"] or "not enough heard yet"
         table.add_row(line["query"], line["stream"], f"{line['on']:.1f}", escape(promise))
-    return table
+    return _whole(table, ("id", "stream", "alert at z"))
 
 
 add_change(query_app, "query", "remove", "No longer watching for {}.", _REMOVE_HELP)

@@ -194,7 +194,7 @@ def test_a_stream_is_followed_until_the_run_says_no(
 def test_a_stream_is_explained_once_where_no_terminal_is(bindstream: Command, control: str) -> None:
     said = bindstream("explain", "mic", "--address", control)
     assert (said.code, said.err) == (0, "")
-    assert said.out.count("mic (audio)") == 1
+    assert said.out.count(" observed") == 1
     assert "ended after" in said.out
 
 
