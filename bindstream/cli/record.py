@@ -177,8 +177,9 @@ def _say_waiting(figures: Mapping[str, SensorFigures], known: set[str]) -> set[s
     """Say of each stream that something is wrong with why, once: what is tried again and again says
     nothing new. Takes and returns those that were said already."""
     details = _details(figures)
-    for name in details.keys() - known:
-        _warn(f"{name}: {details[name]}")
+    for name, detail in details.items():
+        if name not in known:
+            _warn(f"{name}: {detail}")
     return set(details)
 
 
