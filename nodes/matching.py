@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import Any
 
 from bindstream.accounts import hold
+from bindstream.calibration import WARM_UP
 from bindstream.config import BusSinkConfig, Config, SinkConfig
 from bindstream.errors import BindstreamError
 from bindstream.state import State
@@ -35,10 +37,30 @@ class Matching:
         kept = config.evidence.path.absolute() if config.evidence is not None else None
         path = state.path if state is not None else wiring.folder / "alerts.db"
         self._given = wiring, _sinks(config), kept, path
+        self._watched = 0, 0.0  # the process that watched last, and when it was heard
+        self._learned = (
+            "queries learn from the history what is usual"
+            if config.history is not None
+            else f"queries learn anew what is usual, for {WARM_UP} windows of a stream"
+        )
 
     def start(self) -> Any:
         """The actor's handle."""
         return actor(MatchNode, {"name": MATCH, **here()}).remote(*self._given)
+
+    def unjudged(self, match: Watched[MatchHealth]) -> list[str]:
+        """What nobody judged, once a match actor watches again that was begun anew; to be asked
+        after every time that it was asked for its health."""
+        health, heard_s = match.health, time.monotonic() - match.silent_s
+        if health is None or health.queries is None:
+            return []
+        (pid, before_s), self._watched = self._watched, (health.pid, heard_s)
+        if pid in (0, health.pid):
+            return []
+        return [
+            f"{match.name}: nobody judged what was published in the {heard_s - before_s:.0f} s "
+            f"until now; {self._learned}"
+        ]
 
     def end_instead(self, match: Watched[MatchHealth]) -> str:
         """Ends the events that a match actor left open which did not drain, and tells what it could

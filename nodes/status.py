@@ -93,8 +93,11 @@ def troubles(
                 )
             continue
         reader = health.intake.reader
-        if reader.state in ("waiting", "stalled", "failed"):
-            said[f"stream {stream.name}"] = f"{reader.state}: {reader.detail}"
+        if reader.state in ("waiting", "stalled", "failed") or (
+            reader.state == "opening" and reader.losses  # once more: it is not well yet
+        ):
+            detail = reader.detail.removeprefix(f"stream {stream.name!r}: ")
+            said[f"stream {stream.name}"] = f"{reader.state}: {detail}"
         elif health.error or health.intake.frozen:
             said[f"stream {stream.name}"] = health.error or health.intake.frozen
         elif reader.state == "live" and health.silent:

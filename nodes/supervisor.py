@@ -184,8 +184,9 @@ class Supervisor:
             if self._books is not None:
                 self.notices.add(*self._books.hear(self._streams))
             health = self._match.health if self._match is not None else None
-            if self._match is not None:
+            if self._match is not None and self._matching is not None:
                 say_gone(self._match.handle, self._streams, lost)
+                self.notices.add(*self._matching.unjudged(self._match))
             others = {f"stream {name}": why for name, why in lost.items()}
             others |= self._time.troubles() if self._time is not None else {}
             if self._desk is not None and health is not None and health.queries is None:

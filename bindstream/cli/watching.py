@@ -165,5 +165,5 @@ def _picture(said: dict[str, Any]) -> RenderableType:
         f"bus {said['bus']}, {len(said['queries'])} queries"
     )
     lines = history_line(said), recording_line(said)
-    tables = streams_table(said), latency_table(said), *lines
-    return Group(head, *tables, *notice_lines(said))
+    # What a small screen cuts off is what matters least.
+    return Group(head, streams_table(said), *lines, *notice_lines(said), latency_table(said))

@@ -101,6 +101,7 @@ class Intake:
         self._raised: Exception | None = None
         self._void = ""
         self._flushed = False
+        self._missing_ns: int | None = None  # since when, or since it was counted
 
     @property
     def recorded(self) -> bool:
@@ -114,6 +115,7 @@ class Intake:
         return not self.recorded and self._inlet.health().silent_s > stale_s
 
     def start(self) -> None:
+        self._missing_ns = self.clock.now_ns()
         self._inlet.start()
 
     def poll(self, timeout_s: float, most: int = 4) -> list[Window]:
@@ -153,9 +155,20 @@ class Intake:
             if not self._flushed:
                 self._flushed = True
                 self._close(self._windower.flush(), 0)
-        elif not self.recorded and self._inlet.health().silent_s > IDLE_S:
-            self._close(self._windower.due(self.clock.now_ns()), 0)
+        elif not self.recorded:
+            if self._inlet.health().silent_s > IDLE_S:
+                self._close(self._windower.due(self.clock.now_ns()), 0)
+            self._count_missing()
         self.ledger.add_unheard(self._windower.unheard_ns - unheard_ns)
+
+    def _count_missing(self) -> None:
+        """While a device was never there: that it is unheard no window tells."""
+        reader, now_ns = self._inlet.health(), self.clock.now_ns()
+        if reader.opens or self.ledger.end_ns:
+            self._missing_ns = None
+        elif reader.losses and self._missing_ns is not None:
+            self.ledger.add_unheard(max(now_ns - self._missing_ns, 0))
+            self._missing_ns = now_ns
 
     def _close(self, windows: list[Window], offset_ns: int) -> None:
         self._closed += windows

@@ -199,7 +199,7 @@ class Reader:
                 self._losses += 1
                 self._gap = self._gap or why
             wait_s = self._backoff.next_s()
-            self._say("waiting", f"{why} (next try in {wait_s:.0f} s)", attempt)
+            self._say("waiting", f"{why} (tried again after {wait_s:.0f} s)", attempt)
             self._sleep(wait_s, attempt)
 
     def _session(self, attempt: _Attempt) -> Exception | None:

@@ -268,6 +268,18 @@ def test_a_live_streams_windows_close_by_the_clock_and_silence_is_added_up() -> 
     assert min(lags_s) >= 0.05 - 0.01
 
 
+def test_time_without_a_device_that_was_never_there_is_unheard() -> None:
+    source = {"kind": "imu", "port": "/dev/tty-nobody-has"}
+    intake = Intake(StreamConfig.model_validate({"name": "wrist", "source": source}), CLOCK, 0)
+    begun_s, until_s = time.monotonic(), time.monotonic() + 20
+    intake.start()
+    while (unheard_s := intake.health().accounts.unheard_s) < 0.3:
+        assert time.monotonic() < until_s, intake.health()
+        assert intake.poll(0.05) == []
+    intake.stop()
+    assert unheard_s <= time.monotonic() - begun_s
+
+
 # Behind the schedule --------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -71,3 +72,15 @@ def test_one_that_catches_up_after_a_late_start_is_well() -> None:
     assert troubles([playing(48.7, catching_up=True)], [], None) == {}
     said = troubles([playing(48.7, error="OSError: x", catching_up=True)], [], None)
     assert said == {"stream mic": "OSError: x"}
+
+
+@pytest.mark.parametrize("state", ["waiting", "opening"])
+def test_a_device_that_is_tried_again_is_not_well(state: State) -> None:
+    tried = playing(0.0)
+    assert tried.health is not None
+    detail = "stream 'mic': there is no input 'USB' (tried again after 2 s)"
+    reader = ReaderHealth(state, detail, opens=0, losses=1, samples=0, dropped=0, silent_s=9.0)
+    intake = dataclasses.replace(tried.health.intake, reader=reader)
+    tried.health = dataclasses.replace(tried.health, intake=intake)
+    what = "there is no input 'USB' (tried again after 2 s)"
+    assert troubles([tried], [], None) == {"stream mic": f"{state}: {what}"}

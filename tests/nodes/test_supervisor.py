@@ -324,6 +324,8 @@ def test_a_killed_match_actor_comes_back_with_its_queries(run: Supervisor) -> No
         20,
     )
     assert took < 10
+    said = "match: nobody judged what was published in the "
+    wait_for(run, lambda s: any(w["what"].startswith(said) for w in s["warnings"]), 10)
     wait_for(run, lambda s: sum(s["match"]["embeddings"].values()) > 3, 10)
 
 
