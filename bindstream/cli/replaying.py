@@ -118,14 +118,15 @@ class Replayed:
 
     def report(self, console: Console) -> None:
         """Print it."""
-        from bindstream.cli.tables import streams_table
+        from bindstream.cli.tables import counted, streams_table
 
         console.print(streams_table(self.status))
         for trouble in self.troubles:
             errors.print(f"! {trouble}", style="yellow", markup=False, highlight=False)
         speed = self.played_s / max(self.took_s, 1e-9)
         console.print(
-            f"{self.windows} windows, {self.alerts} alerts; {self.played_s:.1f} s of recording in "
+            f"{counted(self.windows, 'window', 'windows')}, "
+            f"{counted(self.alerts, 'alert', 'alerts')}; {self.played_s:.1f} s of recording in "
             f"{self.took_s:.1f} s, {speed:.1f} × real time.",
             highlight=False,
         )

@@ -16,6 +16,7 @@ import typer
 from bindstream.cli.app import FAILED, PARTIAL, app, errors, out
 from bindstream.cli.stopping import stopping
 from bindstream.cli.tables import (
+    counted,
     history_line,
     latency_table,
     recording_line,
@@ -180,12 +181,14 @@ def _run(config: Config, seconds: float | None) -> _Ran:
     sinks = tuple(sink for sink in config.sinks if sink.kind not in ("terminal", "bus"))
     config = config.model_copy(update={"sinks": (*sinks, BusSinkConfig(kind="bus"))})
     compiling = "; compiling the towers takes minutes" if config.model.compile else ""
-    out.print(f"Starting {_streams(config)}{compiling} …", highlight=False)
+    streams = counted(len(config.streams), "stream", "streams")
+    out.print(f"Starting {streams}{compiling} …", highlight=False)
     with stopping() as stop, Supervisor(config) as supervisor:
         for line in _computing(supervisor.status()):
             out.print(line, markup=False, highlight=False)
         out.print(
-            f"Listening for {len(config.queries)} queries. Bus {supervisor.address}, "
+            f"Listening for {counted(len(config.queries), 'query', 'queries')}. "
+            f"Bus {supervisor.address}, "
             f"control {supervisor.control}. Ctrl-C ends it.",
             highlight=False,
         )
@@ -214,10 +217,6 @@ def _check_report(path: Path) -> None:
             where=str(path),
             fix="Choose a place that you may write to.",
         ) from None
-
-
-def _streams(config: Config) -> str:
-    return "1 stream" if len(config.streams) == 1 else f"{len(config.streams)} streams"
 
 
 def _computing(said: dict[str, Any]) -> list[str]:

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from bindstream.scene import Verdict
 
 
+def counted(count: int, one: str, more: str) -> str:
+    """A count with its noun: 1 query, 2 queries."""
+    return f"{count:,} {one if count == 1 else more}"
+
+
 def streams_table(said: dict[str, Any]) -> RenderableType:
     """A line a stream: its device's state and its accounts; below, what there is to say of each."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -35,7 +40,8 @@ def streams_table(said: dict[str, Any]) -> RenderableType:
         else:
             state, accounts = intake["reader"]["state"], intake["accounts"]
             style = _STYLES.get(state, "yellow")
-            again = f"restarted {stream['restarts']} times" if stream["restarts"] else ""
+            times = stream["restarts"]
+            again = f"restarted {counted(times, 'time', 'times')}" if times else ""
             behind = _behind(intake["behind_s"], state)
             detail = intake["reader"]["detail"]
             notes = [again, stream.get("error"), detail, intake["void"], behind]

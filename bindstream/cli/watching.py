@@ -20,6 +20,7 @@ from bindstream.cli.bus_options import (
     reach,
 )
 from bindstream.cli.tables import (
+    counted,
     history_line,
     latency_table,
     notice_lines,
@@ -162,7 +163,7 @@ def _picture(said: dict[str, Any]) -> RenderableType:
     model = said["model"]
     head = Text(
         f"up {said['uptime_s']:.0f} s, model {model['name']} {model['fingerprint']}, "
-        f"bus {said['bus']}, {len(said['queries'])} queries"
+        f"bus {said['bus']}, {counted(len(said['queries']), 'query', 'queries')}"
     )
     lines = history_line(said), recording_line(said)
     # What a small screen cuts off is what matters least.
