@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -153,7 +153,8 @@ def status(
     if not watch:
         out.print(_picture(now()))
         return
-    with Live(_picture(now()), console=out, auto_refresh=False) as live:
+    # Not `out`, whose lines end where the terminal does: what lives is wrapped between words.
+    with Live(_picture(now()), console=Console(), auto_refresh=False) as live:
         while True:
             time.sleep(1)
             live.update(_picture(now()), refresh=True)
