@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from bindstream.cli import explain
 from bindstream.cli.explain_report import alert_picture, bar, bar_with_cut, now_picture, sparkline
 from bindstream.control import ControlServer, Request
 from bindstream.errors import ConfigError
@@ -205,6 +206,7 @@ def test_on_a_narrow_terminal_lines_wrap_between_words(
     monkeypatch.setattr("bindstream.cli.explain.AGAIN_S", 0.01)
     for name, value in (("FORCE_COLOR", "1"), ("COLUMNS", "60"), ("TERM", "xterm")):
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(explain.out, "_width", 60)  # it may have been made for another terminal
     watch, explainer = watching(dog())
     alerts = barked(watch)
     newest = window(60, 3.0)
