@@ -26,6 +26,7 @@ from bindstream.lineup import Lane, Mark
 from bindstream.modalities import MODALITIES
 from bindstream.records import Readings, Sample, Window
 from bindstream.sources import SourceContext
+from bindstream.sources.reader import ReaderHealth
 from bindstream.windows import Windower
 
 IDLE_S = 0.5
@@ -156,14 +157,14 @@ class Intake:
                 self._flushed = True
                 self._close(self._windower.flush(), 0)
         elif not self.recorded:
-            if self._inlet.health().silent_s > IDLE_S:
-                self._close(self._windower.due(self.clock.now_ns()), 0)
-            self._count_missing()
+            reader, now_ns = self._inlet.health(), self.clock.now_ns()
+            if reader.silent_s > IDLE_S:
+                self._close(self._windower.due(now_ns), 0)
+            self._count_missing(reader, now_ns)
         self.ledger.add_unheard(self._windower.unheard_ns - unheard_ns)
 
-    def _count_missing(self) -> None:
+    def _count_missing(self, reader: ReaderHealth, now_ns: int) -> None:
         """While a device was never there: that it is unheard no window tells."""
-        reader, now_ns = self._inlet.health(), self.clock.now_ns()
         if reader.opens or self.ledger.end_ns:
             self._missing_ns = None
         elif reader.losses and self._missing_ns is not None:

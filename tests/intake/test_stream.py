@@ -202,6 +202,15 @@ def test_a_wall_clock_set_under_a_running_stream_moves_no_window(
     assert intake.health().refused == {}
 
 
+def watched(intake: Intake, least: int) -> list[Window]:
+    """The first windows of a live stream, as they close."""
+    until_s, windows = time.monotonic() + 20, list[Window]()
+    while len(windows) < least:
+        assert time.monotonic() < until_s, intake.health()
+        windows += intake.poll(0.05)
+    return windows
+
+
 def test_on_another_host_what_is_live_says_how_far_off_the_runs_clock_it_is() -> None:
     ahead_ns = 3_700 * S // 1000
     heard: list[Sample] = []
@@ -216,11 +225,7 @@ def test_on_another_host_what_is_live_says_how_far_off_the_runs_clock_it_is() ->
         hearer = SimpleNamespace(push=heard.append)
         intake = Intake(config, CLOCK, CLOCK.now_ns(), hearers=[hearer], run_time=run)
         intake.start()
-        until_s = time.monotonic() + 20
-        windows: list[Window] = []
-        while len(windows) < 3:
-            assert time.monotonic() < until_s, intake.health()
-            windows += intake.poll(0.05)
+        windows = watched(intake, 3)
         intake.stop()
     for record in (*heard, *windows):
         assert abs(record.offset_ns - ahead_ns) < 100_000_000
@@ -248,13 +253,9 @@ def test_a_live_streams_windows_close_by_the_clock_and_silence_is_added_up() -> 
         )
         intake = Intake(config, CLOCK, CLOCK.now_ns())
         intake.start()
-        until_s = time.monotonic() + 20
-        windows: list[Window] = []
-        while len(windows) < 3:
-            assert time.monotonic() < until_s, intake.health()
-            windows += intake.poll(0.05)
+        windows = watched(intake, 3)
         camera.frozen.set()
-        captured = 0
+        captured, until_s = 0, time.monotonic() + 20
         while intake.health().accounts.unheard_s == 0:  # no frame comes: the clock closes them
             assert time.monotonic() < until_s, intake.health()
             intake.poll(0.05)
