@@ -30,6 +30,11 @@ class BindstreamError(Exception):
         return _rebuild, (type(self), self.what, self.where, self.fix)
 
 
+def unnamed(what: str, stream: str) -> str:
+    """What a driver says of its stream, for a reader who was told already which one it is of."""
+    return what.removeprefix(f"stream {stream!r}: ")
+
+
 def _rebuild(kind: type[BindstreamError], what: str, where: str, fix: str) -> BindstreamError:
     return kind(what, where=where, fix=fix)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from bindstream.accounts import Accounts
 from bindstream.combine.fused import LATE_S
+from bindstream.errors import unnamed
 from bindstream.intake import IntakeHealth
 from nodes.embed import EmbedHealth
 from nodes.history import HistoryHealth
@@ -63,9 +64,40 @@ def over(streams: Iterable[Watched[StreamHealth]]) -> set[str]:
     return {f"stream {name}" for name in ended}
 
 
-def _is_behind(name: str, intake: IntakeHealth, before: Mapping[str, str]) -> bool:
-    least_s = STILL_BEHIND_S if before.get(f"stream {name}") == BEHIND else BEHIND_S
+def _is_behind(intake: IntakeHealth, *, was_said: bool) -> bool:
+    least_s = STILL_BEHIND_S if was_said else BEHIND_S
     return intake.behind_s > least_s and not intake.catching_up
+
+
+def _of_stream(stream: Watched[StreamHealth], before: Mapping[str, str]) -> dict[str, str]:
+    name = f"stream {stream.name}"
+    if stream.failed:
+        return {name: f"cannot be started: {stream.failed}"}
+    if (health := stream.health) is None:
+        if stream.silent_s <= UNSTARTED_S:
+            return {}
+        what = (
+            f"not started within {UNSTARTED_S:.0f} s: its node is busy, or what its placement asks "
+            "for, if it has one, is taken"
+        )
+        return {name: what}
+    said: dict[str, str] = {}
+    reader = health.intake.reader
+    if reader.state in ("waiting", "stalled", "failed") or (
+        reader.state == "opening" and reader.losses  # once more: it is not well yet
+    ):
+        said[name] = f"{reader.state}: {unnamed(reader.detail, stream.name)}"
+    elif health.error or health.intake.frozen:
+        said[name] = health.error or health.intake.frozen
+    elif reader.state == "live" and health.silent:
+        said[name] = f"silent for {reader.silent_s:.0f} s"
+    elif reader.state == "live" and _is_behind(health.intake, was_said=before.get(name) == BEHIND):
+        said[name] = BEHIND
+    if health.evidence is not None and health.evidence.trouble:
+        said[f"evidence of {stream.name}"] = health.evidence.trouble
+    if health.recording is not None and health.recording.trouble:
+        said[f"recording of {stream.name}"] = health.recording.trouble
+    return said
 
 
 def troubles(
@@ -82,32 +114,7 @@ def troubles(
     """
     said: dict[str, str] = {}
     for stream in streams:
-        if stream.failed:
-            said[f"stream {stream.name}"] = f"cannot be started: {stream.failed}"
-            continue
-        if (health := stream.health) is None:
-            if stream.silent_s > UNSTARTED_S:
-                said[f"stream {stream.name}"] = (
-                    f"not started within {UNSTARTED_S:.0f} s: its node is busy, or what its "
-                    "placement asks for, if it has one, is taken"
-                )
-            continue
-        reader = health.intake.reader
-        if reader.state in ("waiting", "stalled", "failed") or (
-            reader.state == "opening" and reader.losses  # once more: it is not well yet
-        ):
-            detail = reader.detail.removeprefix(f"stream {stream.name!r}: ")
-            said[f"stream {stream.name}"] = f"{reader.state}: {detail}"
-        elif health.error or health.intake.frozen:
-            said[f"stream {stream.name}"] = health.error or health.intake.frozen
-        elif reader.state == "live" and health.silent:
-            said[f"stream {stream.name}"] = f"silent for {reader.silent_s:.0f} s"
-        elif reader.state == "live" and _is_behind(stream.name, health.intake, before or {}):
-            said[f"stream {stream.name}"] = BEHIND
-        if health.evidence is not None and health.evidence.trouble:
-            said[f"evidence of {stream.name}"] = health.evidence.trouble
-        if health.recording is not None and health.recording.trouble:
-            said[f"recording of {stream.name}"] = health.recording.trouble
+        said.update(_of_stream(stream, before or {}))
     for embedder in embedders:
         if embedder.failed:
             said[embedder.name] = f"cannot be started: {embedder.failed}"

@@ -12,7 +12,7 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from bindstream.cli.app import app, errors, out
+from bindstream.cli.app import app, out, warn
 from bindstream.cli.bus_options import (
     AddressOption,
     ClientOption,
@@ -113,7 +113,7 @@ def alerts(
     elif not note:
         out.print("There are no alerts.")
     if note:
-        errors.print(f"! {note}", style="yellow", markup=False, highlight=False)
+        warn(note)
 
 
 def _table(found: list[dict[str, Any]]) -> Table:
@@ -184,7 +184,7 @@ def _judge(request: dict[str, Any], as_json: bool, state: Path | None, *to: Any)
         finally:
             kept.close()
     for remark in remarks:
-        errors.print(f"! {remark}.", style="yellow", markup=False, highlight=False)
+        warn(f"{remark}.")
     if as_json:
         typer.echo(json.dumps(plain(judged), indent=2, ensure_ascii=False))
         return

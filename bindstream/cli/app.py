@@ -13,6 +13,18 @@ OK, FAILED, USAGE, PARTIAL = 0, 1, 2, 3
 out = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
 
+
+def screen() -> Console:
+    """For what lives, or is to wrap between words: the lines of `out` are never wrapped, and what
+    lives there is cut off where the terminal ends."""
+    return Console()
+
+
+def warn(what: str) -> None:
+    """A line of what is not as it should be, while the command goes on."""
+    errors.print(f"! {what}", style="yellow", markup=False, highlight=False)
+
+
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",

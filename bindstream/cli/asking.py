@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bindstream.cli.app import errors, out
+from bindstream.cli.app import errors, out, warn
 from bindstream.cli.bus_options import (
     AddressOption,
     ClientOption,
@@ -42,7 +42,7 @@ def ask_pipeline(
         answer = ask(at, request, timeout_s=WORK_S, keys=to.keys)
     if request["op"] != "status":
         for warning in answer.get("warnings", []):
-            errors.print(f"! {warning}", style="yellow", markup=False, highlight=False)
+            warn(warning)
     return answer
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bindstream.cli.app import app, errors
+from bindstream.cli.app import app, errors, warn
 from bindstream.cli.backtest_rule import try_rule
 from bindstream.cli.model_options import DeviceOption, PrecisionOption, ThreadsOption
 from bindstream.cli.search import (
@@ -136,7 +136,7 @@ def backtest(
     (asked,) = encoded(loaded, [query], kept.folder)
     tried = _tried(kept, loaded, asked, scope)
     for warning in kept.warnings:
-        errors.print(f"! {warning}", style="yellow", markup=False, highlight=False)
+        warn(warning)
     backtest_report.show(tried, query, picture, as_json)
 
 

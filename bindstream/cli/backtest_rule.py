@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bindstream.cli.app import errors
+from bindstream.cli.app import errors, warn
 from bindstream.cli.trying import Contrasts, read_model
 from bindstream.errors import ConfigError
 
@@ -68,7 +68,7 @@ def try_rule(
         pasts = list(_pasts(kept, encoder, _encoded(encoder, members, kept.folder), scope))
         tried = backtest_rule(rule, pasts)
     for warning in kept.warnings:
-        errors.print(f"! {warning}", style="yellow", markup=False, highlight=False)
+        warn(warning)
     if tried is None:
         missing = sorted(set(rule.members) - {past.query for past in pasts})
         raise HistoryError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bindstream.cli.app import app, errors
+from bindstream.cli.app import app, errors, warn
 from bindstream.cli.model_options import DeviceOption, PrecisionOption, ThreadsOption
 from bindstream.cli.search import JsonOption, when
 from bindstream.cli.trying import Contrasts, encoded, query_from, read_model
@@ -244,5 +244,5 @@ def _tried(
                     contrast = contrasts.of(stream.modality)
                     found.append((query, backtest(query, contrast, stream.name, heard)))
     for warning in history.warnings if history is not None else ():
-        errors.print(f"! {warning}", style="yellow", markup=False, highlight=False)
+        warn(warning)
     return found

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bindstream.budget.promise import per_hour
-from bindstream.cli.app import errors, out
+from bindstream.cli.app import out, warn
 from bindstream.cli.backtest_report import event_of, promised
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def show(
         stored: the history's folder; None if there is none.
     """
     for note in _notes(played, stored, now_ns):
-        errors.print(f"! {note}", style="yellow", markup=False, highlight=False)
+        warn(note)
     if as_json:
         said = {
             "recordings": [_recording(one, stored) for one in played],

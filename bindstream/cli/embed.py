@@ -13,6 +13,7 @@ import typer
 
 from bindstream.cli.app import FAILED, PARTIAL, app, errors, out
 from bindstream.cli.model_options import DeviceOption, PrecisionOption, ThreadsOption, warn_of
+from bindstream.cli.tables import counted
 from bindstream.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -154,9 +155,9 @@ class _Scorer:
 
 def _line(scored: dict[str, Any]) -> str:
     if "views" in scored:
-        made_of = _counted(scored["views"], "view") + " averaged"
+        made_of = counted(scored["views"], "view") + " averaged"
     else:
-        made_of = _counted(scored["windows"], "window")
+        made_of = counted(scored["windows"], "window")
     cosines: dict[str, float] = scored.get("cosine", {})
     shares: dict[str, str] = {}
     if len(cosines) > 1:  # of one text alone a share says nothing
@@ -164,10 +165,6 @@ def _line(scored: dict[str, Any]) -> str:
     best_first = sorted(cosines.items(), key=lambda item: -item[1])
     answers = [f"{text} {shares.get(text, '')}(cosine {cos:.3f})" for text, cos in best_first]
     return f"{scored['file']}: {made_of}" + ("; " + ", ".join(answers) if answers else "")
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _check_writable(to: Path) -> None:

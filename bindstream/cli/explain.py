@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from bindstream.cli.app import app, out
+from bindstream.cli.app import app, out, screen
 from bindstream.cli.bus_options import (
     AddressOption,
     ClientOption,
@@ -89,8 +89,7 @@ def explain(
         # On a terminal lines wrap between words; elsewhere they stay whole.
         out.print(_picture(name, now()), soft_wrap=not out.is_terminal)
     else:
-        # Of its own: what is printed on `out` is never wrapped, and here it would be cut off.
-        with Live(_picture(name, now()), console=Console(), auto_refresh=False) as live:
+        with Live(_picture(name, now()), console=screen(), auto_refresh=False) as live:
             while True:
                 time.sleep(AGAIN_S)
                 live.update(_picture(name, now()), refresh=True)

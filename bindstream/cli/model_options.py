@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bindstream.cli.app import errors
+from bindstream.cli.app import warn
 from bindstream.models.precision import Precision
 
 if TYPE_CHECKING:
@@ -28,4 +28,4 @@ def warn_of(model: Model, texts: Iterable[str] = ()) -> None:
             words = ", ".join(map(repr, unknown))
             said.append(f"{text!r}: the model has never seen {words}; its answer is a guess.")
     for warning in said:
-        errors.print(f"! {warning}", style="yellow", markup=False, highlight=False)
+        warn(warning)

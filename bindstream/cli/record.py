@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from bindstream.cli.app import FAILED, PARTIAL, app, errors, out
+from bindstream.cli.app import FAILED, PARTIAL, app, out, screen, warn
 from bindstream.cli.stopping import stopping
+from bindstream.cli.tables import counted
+from bindstream.errors import unnamed
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -98,15 +100,15 @@ def sensors(
     health, figures = run.tape.health(), run.figures()
     out.print(sensors_table(figures))
     out.print(
-        f"{health.disk_bytes / 1e6:,.1f} MB in {health.files} "
-        f"{'file' if health.files == 1 else 'files'} of {run.tape.folder}; this process took "
+        f"{health.disk_bytes / 1e6:,.1f} MB in {counted(health.files, 'file')} "
+        f"of {run.tape.folder}; this process took "
         f"{run.cpu_share:.1%} of one core, {sum(f.cpu_share for f in figures.values()):.1%} of it "
         "to record.",
         markup=False,
         highlight=False,
     )
     for name, detail in _details(figures).items():
-        _warn(f"{name}: {detail}")
+        warn(f"{name}: {detail}")
     failed = [name for name, each in figures.items() if each.opens == 0 or each.state == "failed"]
     lost = sum(each.lost + each.missed for each in figures.values())
     if failed or lost:
@@ -148,7 +150,6 @@ def record_config(
 def _watch(run: SensorRun, seconds: float | None) -> None:
     """Record until stopped, over, or so long; with a table that lives where there is a terminal,
     and else with a word when a stream begins to wait."""
-    from rich.console import Console
     from rich.live import Live
 
     until_s = time.monotonic() + seconds if seconds else float("inf")
@@ -156,8 +157,7 @@ def _watch(run: SensorRun, seconds: float | None) -> None:
     with stopping() as stop:
         run.start()
         try:
-            # Of its own: what is printed on `out` is never wrapped, and here it would be cut off.
-            with Live(console=Console(), auto_refresh=False, transient=True) as live:
+            with Live(console=screen(), auto_refresh=False, transient=True) as live:
                 while not stop.is_set() and not run.ended and time.monotonic() < until_s:
                     run.turn()
                     if time.monotonic() - shown_s < REFRESH_S:
@@ -168,7 +168,7 @@ def _watch(run: SensorRun, seconds: float | None) -> None:
                     else:
                         waiting = _say_waiting(run.figures(), waiting)
                     if trouble != (trouble := run.tape.health().trouble):
-                        _warn(trouble or "recording: well again")
+                        warn(trouble or "recording: well again")
         finally:
             run.stop()
 
@@ -179,22 +179,14 @@ def _say_waiting(figures: Mapping[str, SensorFigures], known: set[str]) -> set[s
     details = _details(figures)
     for name, detail in details.items():
         if name not in known:
-            _warn(f"{name}: {detail}")
+            warn(f"{name}: {detail}")
     return set(details)
 
 
 def _details(figures: Mapping[str, SensorFigures]) -> dict[str, str]:
     """Why streams give nothing, of those of which there is something to say; drivers, too, name the
     stream before what they say."""
-    return {
-        name: each.detail.removeprefix(f"stream {name!r}: ")
-        for name, each in figures.items()
-        if each.detail
-    }
-
-
-def _warn(what: str) -> None:
-    errors.print(f"! {what}", style="yellow", markup=False, highlight=False)
+    return {name: unnamed(each.detail, name) for name, each in figures.items() if each.detail}
 
 
 def sensors_picture(figures: Mapping[str, SensorFigures]) -> RenderableType:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bindstream.cli.app import PARTIAL, errors, out
+from bindstream.cli.app import PARTIAL, errors, out, warn
 from bindstream.cli.record import record_app
+from bindstream.cli.tables import counted
 from bindstream.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -177,13 +178,13 @@ def export(
 def say_damage(damage: Sequence[str]) -> None:
     """What of a recording cannot be read; the rest can."""
     for what in damage:
-        errors.print(f"! damaged: {what}", style="yellow", markup=False, highlight=False)
+        warn(f"damaged: {what}")
 
 
 def say_being_written(files: int) -> None:
     """That more of a recording comes, if so: no damage, but it is not whole yet."""
     if files:
-        line = f"Still being written: {files} {'file' if files == 1 else 'files'}."
+        line = f"Still being written: {counted(files, 'file')}."
         errors.print(line, style="dim", highlight=False)
 
 
@@ -231,7 +232,7 @@ def _show(said: Summary) -> None:
         for ns in (said.start_ns, said.end_ns)
     )
     lasts_s = (said.end_ns - said.start_ns) / 1e9
-    files = "1 file" if said.files == 1 else f"{said.files} files"
+    files = counted(said.files, "file")
     lines = [
         f"{said.path}: {said.disk_bytes / 1e6:,.1f} MB on disk, in {files}",
         f"from {begun} to {ended}, {lasts_s:,.1f} s",

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from bindstream.cli.app import errors, out
+from bindstream.cli.app import errors, out, warn
 from bindstream.cli.stopping import stopping
 from bindstream.errors import DataError, MissingPackageError
 from bindstream.replay.transcript import TranscriptFile
@@ -122,11 +122,11 @@ class Replayed:
 
         console.print(streams_table(self.status))
         for trouble in self.troubles:
-            errors.print(f"! {trouble}", style="yellow", markup=False, highlight=False)
+            warn(trouble)
         speed = self.played_s / max(self.took_s, 1e-9)
         console.print(
-            f"{counted(self.windows, 'window', 'windows')}, "
-            f"{counted(self.alerts, 'alert', 'alerts')}; {self.played_s:.1f} s of recording in "
+            f"{counted(self.windows, 'window')}, "
+            f"{counted(self.alerts, 'alert')}; {self.played_s:.1f} s of recording in "
             f"{self.took_s:.1f} s, {speed:.1f} × real time.",
             highlight=False,
         )
@@ -143,7 +143,7 @@ def replay_here(planned: Plan, lines: Lines, made_by: str) -> Replayed:
             pipeline = Pipeline(planned.config, transcript)
         _compare(made_by, pipeline.model.fingerprint)
         for warning in pipeline.warnings:
-            errors.print(f"! {warning}", style="yellow", markup=False, highlight=False)
+            warn(warning)
         with stopping() as stop, _Position(planned, lines) as position:
             records = iter(pipeline)
             for record in records:
@@ -295,7 +295,7 @@ def _compare(made_by: str, model: str) -> None:
     """Whether the vectors are those of the model that ran while it was recorded."""
     if made_by and made_by != model:
         what = f"the run that was recorded had the model {made_by}, this one is {model}"
-        errors.print(f"! {what}", style="yellow", markup=False, highlight=False)
+        warn(what)
 
 
 def _said(health: IntakeHealth) -> dict[str, Any]:

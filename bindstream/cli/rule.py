@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from bindstream.cli.app import app, errors, out
+from bindstream.cli.app import app, out, warn
 from bindstream.cli.asking import add_change, ask_pipeline
 from bindstream.cli.bus_options import (
     AddressOption,
@@ -174,7 +174,7 @@ def list_rules(
         )
     out.print(table)
     for doubt in status["match"].get("doubts", ()):
-        errors.print(f"! {doubt}", style="yellow", markup=False, highlight=False)
+        warn(doubt)
 
 
 add_change(rule_app, "rule", "remove", "No longer watching for {}.", _REMOVE_HELP)

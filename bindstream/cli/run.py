@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bindstream.cli.app import FAILED, PARTIAL, app, errors, out
+from bindstream.cli.app import FAILED, PARTIAL, app, errors, out, warn
 from bindstream.cli.stopping import stopping
 from bindstream.cli.tables import (
     counted,
@@ -181,7 +181,7 @@ def _run(config: Config, seconds: float | None) -> _Ran:
     sinks = tuple(sink for sink in config.sinks if sink.kind not in ("terminal", "bus"))
     config = config.model_copy(update={"sinks": (*sinks, BusSinkConfig(kind="bus"))})
     compiling = "; compiling the towers takes minutes" if config.model.compile else ""
-    streams = counted(len(config.streams), "stream", "streams")
+    streams = counted(len(config.streams), "stream")
     out.print(f"Starting {streams}{compiling} …", highlight=False)
     with stopping() as stop, Supervisor(config) as supervisor:
         for line in _computing(supervisor.status()):
@@ -266,7 +266,7 @@ def say_news(supervisor: Supervisor) -> None:
     """Print what users should know since the last time."""
     for notice in supervisor.notices.news():
         at = time.strftime("%H:%M:%S", time.localtime(notice.at_ns / 1e9))
-        errors.print(f"! {at} {notice.what}", style="yellow", markup=False, highlight=False)
+        warn(f"{at} {notice.what}")
 
 
 def _hear(

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bindstream.cli.app import errors, out
+from bindstream.cli.app import errors, out, warn
 
 if TYPE_CHECKING:
     from bindstream.history.reader import History
@@ -38,7 +38,7 @@ def answer(history: History, question: Question, scope: Scope, top: int, as_json
     took_s = time.monotonic() - begun_s
     others = {name: count for name, count in models.items() if name != question.model}
     for warning in (*history.warnings, *unknown, *_doubts(question, found, models, others)):
-        errors.print(f"! {warning}", style="yellow", markup=False, highlight=False)
+        warn(warning)
     if as_json:
         said = {
             "model": question.model,

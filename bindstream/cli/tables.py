@@ -13,14 +13,16 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from bindstream.errors import unnamed
+
 if TYPE_CHECKING:
     from bindstream.config import Config
     from bindstream.scene import Verdict
 
 
-def counted(count: int, one: str, more: str) -> str:
-    """A count with its noun: 1 query, 2 queries."""
-    return f"{count:,} {one if count == 1 else more}"
+def counted(count: int, one: str, more: str = "") -> str:
+    """A count with its noun: 1 query, 2 queries; where `more` is not given, `one` with an s."""
+    return f"{count} {one if count == 1 else more or one + 's'}"
 
 
 def streams_table(said: dict[str, Any]) -> RenderableType:
@@ -41,7 +43,7 @@ def streams_table(said: dict[str, Any]) -> RenderableType:
             state, accounts = intake["reader"]["state"], intake["accounts"]
             style = _STYLES.get(state, "yellow")
             times = stream["restarts"]
-            again = f"restarted {counted(times, 'time', 'times')}" if times else ""
+            again = f"restarted {counted(times, 'time')}" if times else ""
             behind = _behind(intake["behind_s"], state)
             detail = intake["reader"]["detail"]
             notes = [again, stream.get("error"), detail, intake["void"], behind]
@@ -82,7 +84,7 @@ def _counts(accounts: dict[str, Any], tower_saved_s: float) -> list[str]:
 
 def _note(stream: str, note: str) -> Text:
     """A line on a stream; drivers, too, name it before what they say."""
-    return Text.assemble((stream, "bold"), ": ", note.removeprefix(f"stream {stream!r}: "))
+    return Text.assemble((stream, "bold"), ": ", unnamed(note, stream))
 
 
 def _reused(accounts: dict[str, Any], tower_saved_s: float) -> str:

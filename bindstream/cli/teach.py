@@ -13,7 +13,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from bindstream.cli.app import app, errors, out
+from bindstream.cli.app import app, errors, out, warn
 from bindstream.cli.listing import listing
 from bindstream.cli.model_options import DeviceOption, PrecisionOption, ThreadsOption, warn_of
 from bindstream.errors import ConfigError
@@ -118,7 +118,7 @@ def teach(
     save_taught(learnt.taught, path)
     said = [*_changes(before, learnt.taught), *learnt.doubts]
     for doubt in said:
-        errors.print(f"! {doubt}", style="yellow", markup=False, highlight=False)
+        warn(doubt)
     if as_json:
         typer.echo(json.dumps(_record(path, learnt, said), indent=2, ensure_ascii=False))
     else:

@@ -13,7 +13,7 @@ from rich.box import SIMPLE_HEAD
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
-from bindstream.cli.app import FAILED, errors, out
+from bindstream.cli.app import FAILED, errors, out, warn
 
 if TYPE_CHECKING:
     from bindstream.records import ModalityName
@@ -111,7 +111,7 @@ class _Shown:
         self._figures: dict[str, str] = {}
 
     def say(self, line: str) -> None:
-        errors.print(f"! {line}", style="yellow", markup=False, highlight=False)
+        warn(line)
 
     def tell(self, what: str, done: int, total: int) -> None:
         self._update(what, done / max(total, 1), f"{done}/{total}")

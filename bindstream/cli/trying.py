@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bindstream.cli.app import errors
+from bindstream.cli.app import errors, warn
 from bindstream.cli.model_options import warn_of
 from bindstream.errors import ConfigError
 
@@ -84,7 +84,7 @@ def encoded(model: Model, queries: Sequence[QueryConfig], history: Path | None) 
     warn_of(model, dict.fromkeys(text for query in queries for text in query.texts))
     for query in queries:
         for note in doubts(query, []):
-            errors.print(f"! {note}", style="yellow", markup=False, highlight=False)
+            warn(note)
     return found
 
 

@@ -7,11 +7,11 @@ import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from bindstream.cli.app import app, errors, out
+from bindstream.cli.app import app, errors, out, screen
 from bindstream.cli.bus_options import (
     AddressOption,
     ClientOption,
@@ -153,8 +153,7 @@ def status(
     if not watch:
         out.print(_picture(now()))
         return
-    # Not `out`, whose lines end where the terminal does: what lives is wrapped between words.
-    with Live(_picture(now()), console=Console(), auto_refresh=False) as live:
+    with Live(_picture(now()), console=screen(), auto_refresh=False) as live:
         while True:
             time.sleep(1)
             live.update(_picture(now()), refresh=True)
